@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target. `Lifetimes` lets borrowed events be returned as non-escapable values
+/// that cannot outlive a cursor step; only this package needs the flag, its users do not.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let systemPackage: Target.Dependency = .product(
+    name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
+
+let package = Package(
+    name: "swift-wal",
+    platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
+    products: [
+        .library(name: "Wal", targets: ["Wal"]),
+        .library(name: "SegmentStore", targets: ["SegmentStore"]),
+        .library(name: "WalSimulation", targets: ["WalSimulation"]),
+        .executable(name: "walctl", targets: ["walctl"]),
+    ],
+    traits: [
+        .trait(name: "Zstd", description: "Compressed sealed segments, through libzstd"),
+        .default(enabledTraits: ["Zstd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CZstd", pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .target(name: "CWalPlatform"),
+        .target(name: "WalPlatform", dependencies: ["CWalPlatform"], swiftSettings: settings),
+        .target(
+            name: "SegmentStore",
+            dependencies: [
+                "WalPlatform", systemPackage,
+                .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
+            ],
+            swiftSettings: settings),
+        .target(name: "Wal", dependencies: ["SegmentStore", "WalPlatform", systemPackage], swiftSettings: settings),
+        .target(name: "WalSimulation", dependencies: ["SegmentStore"], swiftSettings: settings),
+        .executableTarget(
+            name: "walctl",
+            dependencies: [
+                "Wal", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)
