@@ -36,16 +36,16 @@ let package = Package(
             name: "CZstd", pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .target(name: "CWalPlatform"),
-        .target(name: "WalPlatform", dependencies: ["CWalPlatform"], swiftSettings: settings),
+        .target(name: "WalPlatform", dependencies: ["CWalPlatform", systemPackage], swiftSettings: settings),
         .target(
             name: "SegmentStore",
             dependencies: [
-                "WalPlatform", systemPackage,
+                "WalPlatform",
                 .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
             ],
             swiftSettings: settings),
-        .target(name: "Wal", dependencies: ["SegmentStore", "WalPlatform", systemPackage], swiftSettings: settings),
-        .target(name: "WalSimulation", dependencies: ["SegmentStore"], swiftSettings: settings),
+        .target(name: "Wal", dependencies: ["SegmentStore", "WalPlatform"], swiftSettings: settings),
+        .target(name: "WalSimulation", dependencies: ["SegmentStore", "WalPlatform"], swiftSettings: settings),
         .executableTarget(
             name: "walctl",
             dependencies: [

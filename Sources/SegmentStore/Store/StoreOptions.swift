@@ -1,0 +1,78 @@
+/// How the store makes and reads segments; the layer above turns its own options into these.
+package struct StoreOptions: Sendable {
+    package var segmentSize: UInt64 = 64 << 20
+    package var indexSpacing = 64 << 10
+    package var preallocation = Preallocation.allocated
+    package var recovery = RecoveryMode.strict
+    /// The LSN of the first event of a new log; ignored for an existing one.
+    package var startLSN: UInt64 = 1
+    package var readOnly = false
+    package var createIfMissing = true
+    package var readAccess = ReadAccess.mapped
+
+    package init() {}
+}
+
+/// How the files of coming segments are made ready.
+public enum Preallocation: Sendable, Hashable {
+    /// The file grows as it is written.
+    case none
+    /// Space is reserved when the segment is made.
+    case allocated
+    /// Space is reserved and filled with zeros ahead, which makes each sync cheaper on ext4 and xfs.
+    case prewritten
+}
+
+/// How replay reaches the bytes of a segment.
+public enum ReadAccess: Sendable, Hashable {
+    /// Through a memory map: fastest; an I/O error of the disk kills the process (SIGBUS).
+    case mapped
+    /// Through read calls: an I/O error of the disk is thrown.
+    case read
+}
+
+/// What opening does about damage to data that was durable.
+public enum RecoveryMode: Sendable, Hashable {
+    /// Opening fails and changes nothing. A torn tail, which was never durable, is cut.
+    case strict
+    /// All events before the damage are kept; the rest goes to the quarantine folder, and the report says what was lost.
+    case pointInTime
+}
+
+/// What the store takes from outside, so that a run on a simulated disk is repeatable.
+package struct StoreEnvironment: Sendable {
+    package var storage: any Storage
+    /// Nanoseconds since 1970.
+    package var now: @Sendable () -> Int64
+    package var random: @Sendable () -> UInt64
+    /// Hears what happened. Called by the thread that runs the step, with no lock of the store held.
+    package var notify: @Sendable (StoreEvent) -> Void
+
+    package init(
+        storage: any Storage, now: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt64,
+        notify: @escaping @Sendable (StoreEvent) -> Void = { _ in }
+    ) {
+        self.storage = storage
+        self.now = now
+        self.random = random
+        self.notify = notify
+    }
+}
+
+/// What happened to the files.
+package enum StoreEvent: Sendable {
+    case rolled(base: LSN, path: String)
+    case settled(base: LSN, path: String)
+    case sealed(base: LSN, path: String)
+    case deleted(base: LSN, path: String)
+    case corruption(WalError)
+}
+
+/// Where a log keeps its files: the real disk, or a simulated one. Opaque.
+public struct LogStorage: Sendable {
+    package var implementation: any Storage
+
+    package init(_ implementation: any Storage) {
+        self.implementation = implementation
+    }
+}
