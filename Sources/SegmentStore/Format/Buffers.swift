@@ -1,7 +1,7 @@
 /// Calls `body` with the memory of up to three spans, valid during the call only.
 @inlinable
 package func withBuffers<Result, Failure: Error>(
-    _ first: borrowing RawSpan, _ second: borrowing RawSpan?, _ third: borrowing RawSpan?,
+    _ first: RawSpan, _ second: RawSpan?, _ third: RawSpan?,
     _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer?, UnsafeRawBufferPointer?) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     try first.withUnsafeBytes { (first) throws(Failure) in
@@ -16,7 +16,7 @@ package func withBuffers<Result, Failure: Error>(
 /// Calls `body` with the memory of a span, or with nil if there is none.
 @inlinable
 package func withOptionalBuffer<Result, Failure: Error>(
-    _ span: borrowing RawSpan?, _ body: (UnsafeRawBufferPointer?) throws(Failure) -> Result
+    _ span: RawSpan?, _ body: (UnsafeRawBufferPointer?) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     if let span {
         try span.withUnsafeBytes { (buffer) throws(Failure) in try body(buffer) }

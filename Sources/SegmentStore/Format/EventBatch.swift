@@ -50,7 +50,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///   - time: the event's own time; without it the time of writing counts.
     /// - Throws: `tooLarge`; the batch is unchanged then.
     public mutating func append(
-        _ payload: borrowing RawSpan, meta: borrowing RawSpan? = nil, key: borrowing RawSpan? = nil,
+        _ payload: RawSpan, meta: RawSpan? = nil, key: RawSpan? = nil,
         time: EventTime? = nil
     ) throws(WalError) {
         try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
