@@ -74,15 +74,13 @@ package final class ByteWindow {
 extension StorageFile {
     /// Reads a block; nil if the file ends before.
     package func readBlock(at offset: UInt64, size: Int) throws(StorageError) -> Block? {
-        var bytes = [UInt8](repeating: 0, count: size)
-        let count = try bytes.withUnsafeMutableBytes { (buffer) throws(StorageError) in
-            try read(at: offset, into: buffer)
-        }
-        guard count == size else { return nil }
-        return bytes.withUnsafeBytes { Block($0) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
+        defer { buffer.deallocate() }
+        guard try read(at: offset, into: buffer) == size else { return nil }
+        return Block(UnsafeRawBufferPointer(buffer))
     }
 
     package func write(_ block: Block, at offset: UInt64) throws(StorageError) {
-        try block.bytes.withUnsafeBytes { (buffer) throws(StorageError) in try write(at: offset, buffer) }
+        try block.bytes.span.bytes.withUnsafeBytes { (buffer) throws(StorageError) in try write(at: offset, buffer) }
     }
 }
