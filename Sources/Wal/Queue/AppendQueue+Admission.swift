@@ -1,3 +1,4 @@
+internal import CWalPlatform
 internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
@@ -15,30 +16,32 @@ enum Admission {
 }
 
 extension AppendQueue {
-    /// The append path: takes an event that is a payload alone. Returns its LSN, or 0 if it needs the slow path.
+    /// The append path: takes an event that is a payload alone.
+    ///
+    /// Returns its LSN, or 0 if it needs the slow path.
     ///
     /// Per event this locks, checks, copies and unlocks; it allocates nothing and counts no references.
     @inline(__always)
     func appendPlain(_ payload: UnsafeRawBufferPointer) -> UInt64 {
         let size = UInt64(truncatingIfNeeded: Record.plainSize(payload: payload.count))
         let state = self.state
-        lock.lock()
+        wal_lock_lock(lockWord)
         let lsn = state.pointee.nextLSN.load(ordering: .relaxed)
         let bytes = state.pointee.appendedBytes.load(ordering: .relaxed) &+ size
         guard state.pointee.gate == .open, bytes <= state.pointee.admitBytes, lsn <= state.pointee.admitLSN,
             state.pointee.open._withUnsafeGuaranteedRef({ $0.append(payload, lsn: lsn) })
         else {
-            lock.unlock()
+            wal_lock_unlock(lockWord)
             return 0
         }
         state.pointee.appendedBytes.store(bytes, ordering: .relaxed)
         state.pointee.nextLSN.store(lsn &+ 1, ordering: .releasing)
         guard state.pointee.writerMode == .idle else {
-            lock.unlock()
+            wal_lock_unlock(lockWord)
             return lsn
         }
         state.pointee.writerMode = .busy
-        lock.unlock()
+        wal_lock_unlock(lockWord)
         writerWake.bumpAndWakeOne()
         return lsn
     }
@@ -107,7 +110,9 @@ extension AppendQueue {
 
     // MARK: Producers that wait for room
 
-    /// Sleeps until there may be room or the gate has moved. The caller tries again.
+    /// Sleeps until there may be room or the gate has moved.
+    ///
+    /// The caller tries again.
     func waitForSpace() {
         let seen = space.load()
         lock.lock()
@@ -123,8 +128,9 @@ extension AppendQueue {
         lock.withLock { state.pointee.blockedProducers -= 1 }
     }
 
-    /// Whether waiting for the writer would be in vain. As long as something is queued, writing it wakes a producer.
-    /// The lock is held.
+    /// Whether waiting for the writer would be in vain.
+    ///
+    /// As long as something is queued, writing it wakes a producer. The lock is held.
     private var isEmptyOrShut: Bool {
         state.pointee.gate != .open
             || state.pointee.appendedBytes.load(ordering: .relaxed)
