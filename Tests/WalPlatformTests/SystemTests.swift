@@ -5,7 +5,11 @@ import WalPlatform
 @Suite("System services")
 struct SystemTests {
     private final class Flag: Sendable {
-        let value = Atomic<Bool>(false)
+        private let value = Atomic<Bool>(false)
+
+        var isSet: Bool { value.load(ordering: .acquiring) }
+
+        func set() { value.store(true, ordering: .releasing) }
     }
 
     @Test("joining a thread waits for its end, and again does nothing")
@@ -13,10 +17,10 @@ struct SystemTests {
         let flag = Flag()
         let thread = try SystemThread(name: "a name longer than the system keeps") {
             SystemClock.sleep(nanoseconds: 3_000_000)
-            flag.value.store(true, ordering: .releasing)
+            flag.set()
         }
         thread.join()
-        #expect(flag.value.load(ordering: .acquiring))
+        #expect(flag.isSet)
         thread.join()
     }
 
@@ -26,13 +30,13 @@ struct SystemTests {
         let done = WaitWord()
         let seen = done.load()
         _ = try SystemThread(name: "dropped") {
-            flag.value.store(true, ordering: .releasing)
+            flag.set()
             done.bumpAndWakeAll()
         }
-        while !flag.value.load(ordering: .acquiring) {
+        while !flag.isSet {
             done.wait(while: seen, timeoutNanoseconds: 100_000_000)
         }
-        #expect(flag.value.load(ordering: .acquiring))
+        #expect(flag.isSet)
     }
 
     @Test("the monotonic clock never goes back and covers a sleep; the wall clock is in this century")
