@@ -38,7 +38,7 @@ struct PosixInterruptionTests {
         #expect(try file.read(at: 0, count: 3) == [1, 2, 3])
         try file.truncate(3)
         #expect(try file.size() == 3)
-        #expect(try file.map(length: 3).bytes[2] == 3)
+        #expect(Array(try file.map(length: 3)) == [1, 2, 3])
         try storage.rename(path, to: directory.file("b"))
         try storage.createDirectory(directory.file("d"))
         try storage.syncDirectory(directory.path)

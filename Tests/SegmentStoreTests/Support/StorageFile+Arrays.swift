@@ -31,3 +31,10 @@ func failure<Result>(_ body: () throws -> Result) -> StorageError? {
         return error as? StorageError
     }
 }
+
+extension Array<UInt8> {
+    /// A copy of what is mapped; the mapping lives until it is made, which `mapping.bytes` alone does not see to.
+    init(_ mapping: any StorageMapping) {
+        self = withExtendedLifetime(mapping) { Array(mapping.bytes) }
+    }
+}
