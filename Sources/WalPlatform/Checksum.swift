@@ -17,7 +17,9 @@ package enum CRC32C {
         wal_crc32c(seed, bytes.baseAddress, bytes.count)
     }
 
-    /// The same by the given method, or by a slower one where the processor lacks it. For tests.
+    /// The same by the given method, or by a slower one where the processor lacks it.
+    ///
+    /// For tests.
     package static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0, by method: Method) -> UInt32 {
         switch method {
         case .tables: wal_crc32c_portable(seed, bytes.baseAddress, bytes.count)

@@ -1,6 +1,8 @@
 package import CWalPlatform
 
-/// A small lock for short critical sections. Not recursive, not fair.
+/// A small lock for short critical sections.
+///
+/// Not recursive, not fair.
 ///
 /// On Linux a futex: one atomic exchange to take and one to release while nobody competes.
 package final class Lock: @unchecked Sendable {

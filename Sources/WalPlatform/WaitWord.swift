@@ -18,13 +18,17 @@ package final class WaitWord: @unchecked Sendable {
         words.deallocate()
     }
 
-    /// The counter. What a bumper did before its bump is visible to who sees the bump.
+    /// The counter.
+    ///
+    /// What a bumper did before its bump is visible to who sees the bump.
     @inlinable @inline(__always)
     package func load() -> UInt32 {
         wal_word_load(words)
     }
 
-    /// Moves the counter on and wakes everybody. No system call if nobody waits.
+    /// Moves the counter on and wakes everybody.
+    ///
+    /// No system call if nobody waits.
     @inlinable @inline(__always)
     package func bumpAndWakeAll() {
         _ = wal_word_add(words, 1)
@@ -42,7 +46,9 @@ package final class WaitWord: @unchecked Sendable {
         }
     }
 
-    /// Sleeps while the counter is `expected`, at most `timeoutNanoseconds` if that is given. May return early.
+    /// Sleeps while the counter is `expected`, at most `timeoutNanoseconds` if that is given.
+    ///
+    /// May return early.
     ///
     /// - Returns: false if the time ran out and the counter still had not moved.
     @discardableResult
