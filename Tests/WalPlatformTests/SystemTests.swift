@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 import WalPlatform
@@ -39,6 +40,19 @@ struct SystemTests {
         #expect(flag.isSet)
     }
 
+    @Test("a thread takes none of the program's signals but its own faults, and its starter's mask stays")
+    func signals() throws {
+        let blocksTermination = Flag()
+        let blocksFaults = Flag()
+        try SystemThread(name: "signals") {
+            if isBlocked(SIGTERM) { blocksTermination.set() }
+            if isBlocked(SIGSEGV) { blocksFaults.set() }
+        }.join()
+        #expect(blocksTermination.isSet)
+        #expect(!blocksFaults.isSet)
+        #expect(!isBlocked(SIGTERM))
+    }
+
     @Test("the monotonic clock never goes back and covers a sleep; the wall clock is in this century")
     func clocks() {
         let before = SystemClock.monotonicNanoseconds()
@@ -58,4 +72,11 @@ struct SystemTests {
         #expect(!ErrorNumber.describe(99_999).isEmpty)
         #expect(ErrorNumber.describe(ErrorNumber.io) != ErrorNumber.describe(ErrorNumber.noSpace))
     }
+}
+
+/// Whether the calling thread holds a signal back.
+private func isBlocked(_ signal: CInt) -> Bool {
+    var mask = sigset_t()
+    pthread_sigmask(SIG_BLOCK, nil, &mask)
+    return sigismember(&mask, signal) == 1
 }
