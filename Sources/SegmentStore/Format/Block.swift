@@ -1,4 +1,4 @@
-package import WalPlatform
+import WalPlatform
 
 /// A fixed-size block being encoded or decoded: little-endian fields at byte offsets.
 package struct Block: Sendable, Hashable {

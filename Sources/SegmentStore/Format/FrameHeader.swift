@@ -1,4 +1,4 @@
-package import WalPlatform
+import WalPlatform
 
 /// The header of a frame (docs/format.md, "Frame"): 64 bytes, then the body, padded with zeros to 8 bytes.
 ///
