@@ -1,8 +1,11 @@
 extension SimulatedDisk {
     /// Starts a new trace from the disk as it is now, dropping one that was being recorded.
-    package func startRecording() {
+    ///
+    /// - Parameter marks: Those of earlier lives, which states of this trace then have before their own.
+    package func startRecording(after marks: some Sequence<TraceMark> = []) {
+        let marks = Array(marks)
         withState { state in
-            state.recording = DiskTrace(base: state.model.withoutHandles())
+            state.recording = DiskTrace(base: state.model.withoutHandles(), earlierMarks: marks)
         }
     }
 

@@ -33,7 +33,7 @@ package struct CrashExplorer: Sendable {
     /// One possible disk after a crash.
     package struct State: Sendable {
         package let disk: SimulatedDisk
-        /// The caller's marks before the crash.
+        /// The caller's marks before the crash, those of earlier lives first.
         package let marks: ArraySlice<TraceMark>
         /// How to make this state again.
         package let point: CrashPoint
@@ -48,7 +48,9 @@ package struct CrashExplorer: Sendable {
     package init(_ trace: DiskTrace, options: Options = Options()) {
         self.trace = trace
         self.options = options
-        marks = trace.events.compactMap { if case .mark(let mark) = $0 { mark } else { nil } }
+        marks =
+            trace.earlierMarks
+            + trace.events.compactMap { if case .mark(let mark) = $0 { mark } else { nil } }
     }
 
     /// Visits the states of all points. What the visitor throws ends it, wrapped in a `CrashFailure` with the text that
@@ -56,7 +58,7 @@ package struct CrashExplorer: Sendable {
     package func explore(_ visit: Visitor) throws -> Report {
         var report = Report()
         var model = trace.base
-        var markCount = 0
+        var markCount = trace.earlierMarks.count
         for count in 0...trace.events.count {
             let plan = ChoicePlan(model)
             var isCovered = false
@@ -84,7 +86,7 @@ package struct CrashExplorer: Sendable {
             throw UnknownCrashPoint(text: text)
         }
         var model = trace.base
-        var markCount = 0
+        var markCount = trace.earlierMarks.count
         for event in trace.events.prefix(point.events) {
             switch event {
             case .mark: markCount += 1

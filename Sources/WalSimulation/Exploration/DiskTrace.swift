@@ -7,6 +7,8 @@ package struct DiskTrace: Sendable {
 
     /// The disk at the start of the recording.
     let base: DiskModel
+    /// What earlier lives had marked.
+    let earlierMarks: [TraceMark]
     var events: [Event] = []
 
     /// The number of events; crash points are counted from 0 to this.

@@ -1,4 +1,5 @@
 import SegmentStore
+import WalPlatform
 
 /// The whole state of a simulated disk as a value: copying it is cheap, and copies share what they don't change.
 ///
@@ -24,7 +25,7 @@ struct DiskModel: Sendable {
 
     func file(_ id: Int, _ operation: StorageError.Operation, _ path: String) throws(StorageError) -> FileNode {
         guard let file = files[id] else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.badDescriptor)
+            throw StorageError(operation, path, errno: ErrorNumber.badDescriptor)
         }
         return file
     }
@@ -57,7 +58,7 @@ struct DiskModel: Sendable {
         let isFile = (try? link(at: path, operation).entry) != nil
         throw StorageError(
             operation, path,
-            errno: isFile ? SimulationErrorNumber.notDirectory : SimulationErrorNumber.notFound)
+            errno: isFile ? ErrorNumber.notDirectory : ErrorNumber.notFound)
     }
 
     /// The directory a path lies in, the name in it, and what the name leads to.
@@ -65,10 +66,10 @@ struct DiskModel: Sendable {
         parent: String, name: String, entry: DirectoryNode.Entry?
     ) {
         guard let (parent, name) = DiskPath.split(DiskPath.canonical(path)) else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.isDirectory)
+            throw StorageError(operation, path, errno: ErrorNumber.isDirectory)
         }
         guard let directory = directories[parent] else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.notFound)
+            throw StorageError(operation, path, errno: ErrorNumber.notFound)
         }
         return (parent, name, directory.entries[name])
     }
@@ -77,15 +78,15 @@ struct DiskModel: Sendable {
     func fileID(at path: String, _ operation: StorageError.Operation) throws(StorageError) -> Int {
         switch try link(at: path, operation).entry {
         case .file(let id): return id
-        case .directory: throw StorageError(operation, path, errno: SimulationErrorNumber.isDirectory)
-        case nil: throw StorageError(operation, path, errno: SimulationErrorNumber.notFound)
+        case .directory: throw StorageError(operation, path, errno: ErrorNumber.isDirectory)
+        case nil: throw StorageError(operation, path, errno: ErrorNumber.notFound)
         }
     }
 
     mutating func create(_ path: String, _ operation: StorageError.Operation = .create) throws(StorageError) -> Int {
         let (parent, name, entry) = try link(at: path, operation)
         guard entry == nil else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.alreadyExists)
+            throw StorageError(operation, path, errno: ErrorNumber.alreadyExists)
         }
         let id = nextSequence()
         files[id] = FileNode()
@@ -96,11 +97,11 @@ struct DiskModel: Sendable {
     mutating func createDirectory(_ path: String) throws(StorageError) {
         let canonical = DiskPath.canonical(path)
         guard canonical != "/" else {
-            throw StorageError(.createDirectory, path, errno: SimulationErrorNumber.alreadyExists)
+            throw StorageError(.createDirectory, path, errno: ErrorNumber.alreadyExists)
         }
         let (parent, name, entry) = try link(at: path, .createDirectory)
         guard entry == nil else {
-            throw StorageError(.createDirectory, path, errno: SimulationErrorNumber.alreadyExists)
+            throw StorageError(.createDirectory, path, errno: ErrorNumber.alreadyExists)
         }
         directories[canonical] = DirectoryNode()
         change(parent, sequence: nextSequence(), added: .init(name: name, entry: .directory))
@@ -119,7 +120,7 @@ struct DiskModel: Sendable {
         let source = try link(at: from, .rename)
         let target = try link(at: to, .rename)
         switch target.entry {
-        case .directory: throw StorageError(.rename, to, errno: SimulationErrorNumber.isDirectory)
+        case .directory: throw StorageError(.rename, to, errno: ErrorNumber.isDirectory)
         case .file(id): return
         case .file(let replaced): files[replaced]?.isLinked = false
         case nil: break

@@ -1,4 +1,5 @@
 import SegmentStore
+import WalPlatform
 
 /// One change of a simulated disk, as recorded in a trace and done again by the explorer.
 enum DiskOperation: Sendable {
@@ -42,13 +43,13 @@ extension DiskModel {
     /// Puts a durable file in place, with the directories it needs.
     mutating func replaceContents(_ path: String, _ bytes: [UInt8]) throws(StorageError) {
         guard let (parent, name) = DiskPath.split(DiskPath.canonical(path)) else {
-            throw StorageError(.write, path, errno: SimulationErrorNumber.isDirectory)
+            throw StorageError(.write, path, errno: ErrorNumber.isDirectory)
         }
         try plantDirectories(parent)
         let content = FileContent(bytes)
         let node = FileNode(durable: content, allocated: FileNode.roundUp(content.size, to: sectorSize))
         switch directories[parent]?.entries[name] {
-        case .directory: throw StorageError(.write, path, errno: SimulationErrorNumber.isDirectory)
+        case .directory: throw StorageError(.write, path, errno: ErrorNumber.isDirectory)
         case .file(let old): files[old]?.isLinked = false
         case nil: break
         }
@@ -63,7 +64,7 @@ extension DiskModel {
     mutating func corrupt(_ path: String, at offset: Int, mask: UInt8) throws(StorageError) {
         let id = try fileID(at: path, .write)
         guard offset >= 0, let file = files[id], offset < file.content.size else {
-            throw StorageError(.write, path, errno: SimulationErrorNumber.invalidArgument)
+            throw StorageError(.write, path, errno: ErrorNumber.invalidArgument)
         }
         files[id]?.corrupt(at: offset, xor: mask, sectorSize: sectorSize)
     }
@@ -72,7 +73,7 @@ extension DiskModel {
         guard directories[path] == nil, let (parent, name) = DiskPath.split(path) else { return }
         try plantDirectories(parent)
         guard directories[parent]?.entries[name] == nil else {
-            throw StorageError(.write, path, errno: SimulationErrorNumber.notDirectory)
+            throw StorageError(.write, path, errno: ErrorNumber.notDirectory)
         }
         directories[path] = DirectoryNode()
         directories[parent]?.plant(.init(name: name, entry: .directory))

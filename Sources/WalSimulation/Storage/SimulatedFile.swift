@@ -1,5 +1,6 @@
 import SegmentStore
 import Synchronization
+import WalPlatform
 
 /// An open file of a simulated disk.
 final class SimulatedFile: StorageFile {
@@ -47,7 +48,7 @@ final class SimulatedFile: StorageFile {
                 state.model.write(id, at: start, fitting)
                 state.record(.write(file: id, offset: start, bytes: [UInt8](fitting)))
             }
-            if count < bytes.count { throw StorageError(.write, path, errno: SimulationErrorNumber.noSpace) }
+            if count < bytes.count { throw StorageError(.write, path, errno: ErrorNumber.noSpace) }
         }
     }
 
@@ -58,7 +59,7 @@ final class SimulatedFile: StorageFile {
             let file = try state.model.file(id, .allocate, path)
             guard size > file.content.size || size > file.allocated else { return }
             if state.capacity != nil, size - file.allocated > state.freeBytes {
-                throw StorageError(.allocate, path, errno: SimulationErrorNumber.noSpace)
+                throw StorageError(.allocate, path, errno: ErrorNumber.noSpace)
             }
             let newSize = max(size, file.content.size)
             state.model.setSize(id, newSize, allocating: true)
@@ -86,7 +87,7 @@ final class SimulatedFile: StorageFile {
         try withOpen(.map) { (state) throws(StorageError) in
             let content = try state.model.file(id, .map, path).content
             guard length > 0, length <= content.size else {
-                throw StorageError(.map, path, errno: SimulationErrorNumber.invalidArgument)
+                throw StorageError(.map, path, errno: ErrorNumber.invalidArgument)
             }
             return SimulatedMapping(content, length: length)
         }
@@ -109,7 +110,7 @@ final class SimulatedFile: StorageFile {
     ) throws(StorageError) -> R {
         try disk.withState { (state) throws(StorageError) in
             guard !isClosed.load(ordering: .relaxed) else {
-                throw StorageError(operation, path, errno: SimulationErrorNumber.badDescriptor)
+                throw StorageError(operation, path, errno: ErrorNumber.badDescriptor)
             }
             return try body(&state)
         }
@@ -117,7 +118,7 @@ final class SimulatedFile: StorageFile {
 
     private func requireWritable(_ operation: StorageError.Operation) throws(StorageError) {
         guard access == .readWrite else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.badDescriptor)
+            throw StorageError(operation, path, errno: ErrorNumber.badDescriptor)
         }
     }
 
@@ -126,7 +127,7 @@ final class SimulatedFile: StorageFile {
     ) throws(StorageError) -> Int {
         guard let offset = Int(exactly: offset), offset <= FileContent.sizeLimit - min(count, FileContent.sizeLimit)
         else {
-            throw StorageError(operation, path, errno: SimulationErrorNumber.noSpace)
+            throw StorageError(operation, path, errno: ErrorNumber.fileTooLarge)
         }
         return offset
     }

@@ -1,4 +1,5 @@
 package import SegmentStore
+import WalPlatform
 
 /// A simulated disk behind the seam.
 package final class SimulatedStorage: Storage {
@@ -74,7 +75,7 @@ package final class SimulatedStorage: Storage {
                 state.record(.create(path))
             }
             guard state.locks[id] == nil else {
-                throw StorageError(.lock, path, errno: SimulationErrorNumber.wouldBlock)
+                throw StorageError(.lock, path, errno: ErrorNumber.wouldBlock)
             }
             state.lastHolder += 1
             state.locks[id] = state.lastHolder
@@ -101,6 +102,6 @@ extension SimulatedDisk.State {
 
     /// A new name needs a sector's worth of room, though it takes none.
     func requireRoom(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
-        guard freeBytes > 0 else { throw StorageError(operation, path, errno: SimulationErrorNumber.noSpace) }
+        guard freeBytes > 0 else { throw StorageError(operation, path, errno: ErrorNumber.noSpace) }
     }
 }
