@@ -34,7 +34,9 @@ extension SimulatedDisk {
         withState { $0.perform(.corrupt(path, offset: offset, mask: mask)) }
     }
 
-    /// A digest of all names, sizes and bytes as programs see them now. Reads everything.
+    /// A digest of all names, sizes and bytes as programs see them now.
+    ///
+    /// Reads everything.
     public func fingerprint() -> DiskFingerprint {
         let model = withState { $0.model }
         var result = DiskFingerprint()

@@ -77,7 +77,9 @@ public final class SimulatedDisk: Sendable {
         set { withState { $0.model.flaws = newValue } }
     }
 
-    /// Returns one possible disk after a power cut now. On it everything is durable, and no lock is held.
+    /// Returns one possible disk after a power cut now.
+    ///
+    /// On it everything is durable, and no lock is held.
     ///
     /// This disk, and what has it open, is not affected. Takes time in proportion to what is pending.
     ///

@@ -157,7 +157,9 @@ struct ChoicePlan {
 
     // MARK: Choosing
 
-    /// Sets to 0 what makes no difference to the disk, and departures whose arrival is lost. Returns whether it changed
+    /// Sets to 0 what makes no difference to the disk, and departures whose arrival is lost.
+    ///
+    /// Returns whether it changed
     /// anything: if it did, the vector is either impossible or another one gives the same disk.
     func canonicalizeNames(_ vector: inout [Int]) -> Bool {
         var changed = false

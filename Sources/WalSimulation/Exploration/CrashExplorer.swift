@@ -4,7 +4,9 @@
 /// A run depends on nothing but the trace and the options.
 package struct CrashExplorer: Sendable {
     package struct Options: Sendable {
-        /// The most states of one crash point. Up to this many combinations are all visited; of more, the extremes
+        /// The most states of one crash point.
+        ///
+        /// Up to this many combinations are all visited; of more, the extremes
         /// (none, all, all but one, only one) and then random ones.
         package var statesPerPoint = 128
         /// Seeds the random ones.
@@ -28,6 +30,8 @@ package struct CrashExplorer: Sendable {
         package var exhaustivePoints = 0
         /// Crash points left out because the next one has all their states.
         package var coveredPoints = 0
+
+        package init() {}
     }
 
     /// One possible disk after a crash.
@@ -53,7 +57,9 @@ package struct CrashExplorer: Sendable {
             + trace.events.compactMap { if case .mark(let mark) = $0 { mark } else { nil } }
     }
 
-    /// Visits the states of all points. What the visitor throws ends it, wrapped in a `CrashFailure` with the text that
+    /// Visits the states of all points.
+    ///
+    /// What the visitor throws ends it, wrapped in a `CrashFailure` with the text that
     /// `replay` takes.
     package func explore(_ visit: Visitor) throws -> Report {
         var report = Report()
@@ -168,7 +174,7 @@ package struct CrashExplorer: Sendable {
             try offer(.only(point))
         }
         // Few distinct states may be left, so trying ends too.
-        var attempts = 2 * options.statesPerPoint
+        var attempts = 8 * options.statesPerPoint
         while seen.count < options.statesPerPoint, attempts > 0 {
             attempts -= 1
             try offer(.random(generator.next() >> 32))

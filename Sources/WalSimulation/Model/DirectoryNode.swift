@@ -1,6 +1,8 @@
 /// A directory: its names as programs see them, the durable ones, and the changes in between.
 struct DirectoryNode: Sendable {
-    /// What a name leads to. Directories are known by their path: they are never renamed or removed.
+    /// What a name leads to.
+    ///
+    /// Directories are known by their path: they are never renamed or removed.
     enum Entry: Sendable, Hashable {
         case file(Int)
         case directory

@@ -24,7 +24,9 @@ enum DiskOperation: Sendable {
 }
 
 extension DiskModel {
-    /// Does a recorded change again. It succeeded once on an equal disk; should it fail, the disk is as before.
+    /// Does a recorded change again.
+    ///
+    /// It succeeded once on an equal disk; should it fail, the disk is as before.
     mutating func apply(_ operation: DiskOperation) throws {
         switch operation {
         case .create(let path): _ = try create(path)

@@ -27,7 +27,9 @@ enum DiskPath {
 
     private static let slashByte = UInt8(ascii: "/")
 
-    /// The fast path: nothing to rewrite. Names that start with a dot take the slow one.
+    /// The fast path: nothing to rewrite.
+    ///
+    /// Names that start with a dot take the slow one.
     private static func isCanonical(_ path: String) -> Bool {
         var previous: UInt8 = 0
         for (index, byte) in path.utf8.enumerated() {

@@ -74,7 +74,9 @@ struct FileContent: Sendable {
         bytes.withUnsafeBytes { write(at: offset, UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
 
-    /// One whole sector, zeros where the file has none. A sector never crosses a page.
+    /// One whole sector, zeros where the file has none.
+    ///
+    /// A sector never crosses a page.
     func withSector<R>(_ index: Int, size sectorSize: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         let offset = index * sectorSize
         let page = offset / Self.pageSize

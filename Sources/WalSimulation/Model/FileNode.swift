@@ -21,7 +21,9 @@ struct FileNode: Sendable {
     private(set) var allocated = 0
     /// Whether a name leads here, as programs see it.
     var isLinked = true
-    /// Open handles. An unlinked file lives until the last one closes.
+    /// Open handles.
+    ///
+    /// An unlinked file lives until the last one closes.
     var handles = 0
 
     init() {}

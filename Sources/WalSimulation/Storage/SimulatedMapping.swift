@@ -1,6 +1,8 @@
 import SegmentStore
 
-/// A copy of the start of a file. Later writes don't show, which a reader of bytes written before can't tell.
+/// A copy of the start of a file.
+///
+/// Later writes don't show, which a reader of bytes written before can't tell.
 final class SimulatedMapping: StorageMapping {
     // Written before `init` ends and never again, freed in `deinit`: any thread may read it.
     nonisolated(unsafe) private let memory: UnsafeMutableRawBufferPointer
