@@ -46,7 +46,6 @@ package final class LogStore: Sendable {
     let syncState: Mutex<SyncState>
     let spare = Mutex<SpareSegment?>(nil)
     let catalog: Mutex<Catalog>
-    /// The newest point written. Published with `catalog`, so that a roll and its point are seen together.
     let failed = Mutex<WalError?>(nil)
 
     let first: Atomic<UInt64>
@@ -117,7 +116,7 @@ extension LogStore {
         let lock = try attempt("lock the log") { () throws(StorageError) in
             try environment.storage.lock(directory + "/" + FileNames.lock)
         }
-        do {
+        do throws(WalError) {
             guard try attempt("look at the lock", { () throws(StorageError) in try lock.isCurrent() }) else {
                 throw WalError(.locked, "the lock file was replaced while it was being taken; try again", path: directory)
             }
@@ -126,7 +125,8 @@ extension LogStore {
             let plan = try planner.plan { newSuperblock(options, environment) }
             return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
         } catch {
-            do { try lock.release() } catch { throw error.wal("release the lock") }
+            // What kept the log from opening is what the caller must hear.
+            do { try lock.release() } catch {}
             throw error
         }
     }
@@ -212,6 +212,7 @@ extension LogStore {
             if start < writable.chain.offset { unvouched.append((writable, start..<writable.chain.offset)) }
         }
         active.publish()
+        catalog.active = active
         let durable = watermark
         let report = apply.plan.report(epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined)
         return LogStore(
