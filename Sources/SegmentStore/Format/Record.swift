@@ -101,7 +101,8 @@ public struct RecordView {
 
     @inlinable @inline(__always)
     init(
-        lsn: UInt64, payload: UnsafeRawBufferPointer, meta: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?, time: Int64
+        lsn: UInt64, payload: UnsafeRawBufferPointer, meta: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?,
+        time: Int64
     ) {
         self.lsn = lsn
         self.payload = payload

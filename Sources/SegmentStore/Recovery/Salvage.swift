@@ -38,7 +38,9 @@ package struct Salvage {
         _ base: UInt64, event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws -> Bool {
         let name = FileNames.segment(base: base)
-        let file = try attempt("open a segment") { () throws(StorageError) in try storage.open(headers.path(name), .readOnly) }
+        let file = try attempt("open a segment") { () throws(StorageError) in
+            try storage.open(headers.path(name), .readOnly)
+        }
         defer { headers.close(file) }
         guard let salt = try salt(file, name) else {
             return try hole(gap(nextLSN, nextLSN, name, 0))
@@ -71,7 +73,9 @@ package struct Salvage {
 
     /// The salt of a segment: from its header block, else from its footer, which has it for this case.
     private func salt(_ file: any StorageFile, _ name: String) throws(WalError) -> UInt64? {
-        if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: nil) { return header.salt }
+        if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: nil) {
+            return header.salt
+        }
         return try headers.footer(file)?.salt
     }
 

@@ -64,7 +64,8 @@ struct Verifier {
             add(
                 .tornTail,
                 WalError(
-                    .corrupted, "a write was cut short behind LSN \(last), before anything in it was acknowledged as durable; the next open cuts it off",
+                    .corrupted,
+                    "a write was cut short behind LSN \(last), before anything in it was acknowledged as durable; the next open cuts it off",
                     path: path))
         case .inProgress:
             add(.inProgress, WalError(.io, "another process is writing behind LSN \(last)", path: path))
@@ -83,7 +84,9 @@ struct Verifier {
                 segment, from: segment.base, next: next, headers: headers, identity: store.identity, access: .read)
         } catch {
             if error.code == .truncated { return nil }
-            guard error.code == .corrupted || error.code == .missingSegment || error.code == .foreignFile else { throw error }
+            guard error.code == .corrupted || error.code == .missingSegment || error.code == .foreignFile else {
+                throw error
+            }
             var whole = error
             whole.lsns = LSN(segment.base)...LSN(max(last, segment.base))
             add(.corruption, whole)
@@ -149,17 +152,24 @@ struct Verifier {
     }
 
     /// Footer and index of a sealed segment must say what its frames say; both can be derived from them.
-    private mutating func checkFooter(_ reader: SegmentReader, _ tally: SegmentTally, _ chain: FrameChain) throws(WalError) {
+    private mutating func checkFooter(_ reader: SegmentReader, _ tally: SegmentTally, _ chain: FrameChain)
+        throws(WalError)
+    {
         let segment = reader.segment
         guard segment.info.withLock({ $0.state }) == .sealed else { return }
         guard let footer = reader.footer else {
             return add(
                 .derivable,
-                WalError(.corrupted, "the footer is damaged; no event is concerned, but reading is slower", path: segment.path))
+                WalError(
+                    .corrupted, "the footer is damaged; no event is concerned, but reading is slower",
+                    path: segment.path))
         }
         let isWhole = tally.summary.eventCount == footer.summary.eventCount
         if isWhole, footer.summary != tally.summary || footer.lastFrameChecksum != chain.link {
-            add(.corruption, WalError(.corrupted, "the footer contradicts the frames", path: segment.path, offset: footer.endOfFrames))
+            add(
+                .corruption,
+                WalError(
+                    .corrupted, "the footer contradicts the frames", path: segment.path, offset: footer.endOfFrames))
         }
         let block = try attempt("read a segment's index") { () throws(StorageError) -> Block? in
             let file = try store.storage.open(segment.path, .readOnly)
@@ -172,7 +182,8 @@ struct Verifier {
             add(
                 .derivable,
                 WalError(
-                    .corrupted, "the index is damaged; no event is concerned, but finding one is slower", path: segment.path,
+                    .corrupted, "the index is damaged; no event is concerned, but finding one is slower",
+                    path: segment.path,
                     offset: footer.indexOffset))
         }
     }

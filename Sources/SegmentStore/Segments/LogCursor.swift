@@ -80,7 +80,8 @@ package struct LogCursor: ~Copyable {
     private mutating func trim(_ frame: FrameHeader, _ body: UnsafeRawPointer) throws(WalError) -> RecordRun {
         let last = min(frame.nextLSN - 1, through)
         var records = RecordRun(
-            position: body, end: body + frame.bodyLength, count: Int(last - frame.firstLSN) + 1, firstLSN: frame.firstLSN,
+            position: body, end: body + frame.bodyLength, count: Int(last - frame.firstLSN) + 1,
+            firstLSN: frame.firstLSN,
             time: frame.time)
         while records.nextLSN < wanted {
             guard records.next() != nil else { throw malformed(records) }
@@ -91,7 +92,8 @@ package struct LogCursor: ~Copyable {
 
     private func malformed(_ run: RecordRun) -> WalError {
         WalError(
-            .corrupted, "a record does not fit its frame although the checksum holds; this software, or the writer's, is at fault",
+            .corrupted,
+            "a record does not fit its frame although the checksum holds; this software, or the writer's, is at fault",
             path: reader?.segment.path, offset: chain?.offset, lsns: LSN(run.nextLSN)...LSN(run.nextLSN))
     }
 
@@ -166,7 +168,8 @@ package struct LogCursor: ~Copyable {
             // Behind its end the active segment has nothing for this reader; any other must be followed by the next base.
             let following = next.map { $0.base } ?? place.nextLSN
             throw WalError(
-                .corrupted, "the segment ends before its last event; \(RecoveryScan.advice)", path: current.segment.path,
+                .corrupted, "the segment ends before its last event; \(RecoveryScan.advice)",
+                path: current.segment.path,
                 offset: place.offset, lsns: LSN(place.nextLSN)...LSN(max(place.nextLSN, following)))
         }
         reader = nil
@@ -179,7 +182,8 @@ package struct LogCursor: ~Copyable {
             before.endOfFrames == place.offset, link == nil || before.lastFrameChecksum == link
         else {
             throw WalError(
-                .corrupted, "the segment does not continue the one before it: one of the two was replaced; \(RecoveryScan.advice)",
+                .corrupted,
+                "the segment does not continue the one before it: one of the two was replaced; \(RecoveryScan.advice)",
                 path: opened.segment.path, offset: 0, lsns: LSN(opened.segment.base)...LSN(opened.segment.base))
         }
     }

@@ -29,7 +29,8 @@ package final class SegmentReader {
     /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
     /// be damaged.
     package static func open(
-        _ segment: Segment, from lsn: UInt64, next: Segment?, headers: HeaderReader, identity: LogIdentity, access: ReadAccess
+        _ segment: Segment, from lsn: UInt64, next: Segment?, headers: HeaderReader, identity: LogIdentity,
+        access: ReadAccess
     ) throws(WalError) -> SegmentReader {
         let file = try openFile(segment, storage: headers.storage)
         do throws(WalError) {
@@ -39,7 +40,9 @@ package final class SegmentReader {
             var end = known
             if state == .sealed {
                 footer = try headers.footer(file)
-                if let footer, footer.identity == identity, footer.sequence == segment.sequence, footer.salt == header.salt {
+                if let footer, footer.identity == identity, footer.sequence == segment.sequence,
+                    footer.salt == header.salt
+                {
                     end = footer.endOfFrames
                 }
             } else if state == .active {
@@ -48,7 +51,8 @@ package final class SegmentReader {
             if end == nil { end = try endFromSuccessor(next, headers: headers, identity: identity) }
             let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
             guard let end, end <= size, size <= UInt64(Int.max) else {
-                throw damaged(segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
+                throw damaged(
+                    segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
             }
             let entry =
                 lsn > segment.base ? try entry(for: lsn, segment, footer, file, salt: header.salt, end: end) : nil
@@ -83,7 +87,8 @@ package final class SegmentReader {
                 throw WalError(.truncated, "the segment was truncated away", path: segment.path)
             }
             throw WalError(
-                .missingSegment, "the segment's file is gone", path: segment.path, lsns: LSN(segment.base)...LSN(segment.base))
+                .missingSegment, "the segment's file is gone", path: segment.path,
+                lsns: LSN(segment.base)...LSN(segment.base))
         }
     }
 
@@ -121,10 +126,13 @@ package final class SegmentReader {
 
     /// The nearest frame not behind `lsn` that an index names; nil to begin at the first.
     private static func entry(
-        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, salt: UInt64, end: UInt64
+        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, salt: UInt64,
+        end: UInt64
     ) throws(WalError) -> IndexEntry? {
         if let index = segment.info.withLock({ $0.index }) { return index.entry(for: lsn) }
-        guard let footer, footer.indexLength > 0, UInt64(footer.indexLength) <= Layout.segmentSizeMax else { return nil }
+        guard let footer, footer.indexLength > 0, UInt64(footer.indexLength) <= Layout.segmentSizeMax else {
+            return nil
+        }
         let block = try attempt("read a segment's index") { () throws(StorageError) in
             try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
         }

@@ -149,7 +149,8 @@ extension LogStore {
             if spare == nil { spare = try makeSpare() }
             guard let ready = spare else { throw WalError(.io, "there is no spare segment", path: directory) }
             var header = maker.header(
-                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: epoch, incarnation: incarnation,
+                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: epoch,
+                incarnation: incarnation,
                 watermark: durableLSN, predecessor: old.asPredecessor)
             header.segmentSize = ready.size
             let block = header.encode()
