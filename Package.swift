@@ -55,6 +55,10 @@ let package = Package(
         .executableTarget(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
+        .testTarget(name: "WalPlatformTests", dependencies: ["WalPlatform"], swiftSettings: settings),
+        .testTarget(
+            name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,49 @@
+/// The names in a log directory.
+package enum FileNames {
+    package static let lock = "LOCK"
+    package static let superblock = "LOG"
+    package static let superblockTemporary = "LOG.tmp"
+    package static let spare = "next.tmp"
+    package static let checkpoints = "checkpoints"
+    package static let quarantine = "quarantine"
+    package static let segmentSuffix = ".seg"
+    package static let compressedSuffix = ".seg.zst"
+    package static let temporarySuffix = ".tmp"
+
+    /// The name of the segment whose first LSN is `base`: twenty digits, so that names sort as numbers do.
+    package static func segment(base: UInt64) -> String {
+        let digits = String(base)
+        return String(repeating: "0", count: 20 - digits.count) + digits + segmentSuffix
+    }
+
+    /// The base in the name of a raw segment, or nil if the name is no such name.
+    package static func base(ofSegment name: String) -> UInt64? {
+        guard name.hasSuffix(segmentSuffix) else { return nil }
+        return base(digits: name.dropLast(segmentSuffix.count))
+    }
+
+    /// The base in the name of a compressed segment, or nil if the name is no such name.
+    package static func base(ofCompressed name: String) -> UInt64? {
+        guard name.hasSuffix(compressedSuffix) else { return nil }
+        return base(digits: name.dropLast(compressedSuffix.count))
+    }
+
+    private static func base(digits: Substring) -> UInt64? {
+        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+        guard let base = UInt64(digits), base > 0 else { return nil }
+        return base
+    }
+
+    /// Whether the name is one of this software's temporary files.
+    package static func isTemporary(_ name: String) -> Bool {
+        guard name.hasSuffix(temporarySuffix) else { return false }
+        let stem = String(name.dropLast(temporarySuffix.count))
+        return name == spare || name == superblockTemporary || base(ofSegment: stem) != nil || base(ofCompressed: stem) != nil
+    }
+
+    /// Whether the name is one a log directory may hold.
+    package static func isKnown(_ name: String) -> Bool {
+        [lock, superblock, checkpoints, quarantine].contains(name) || isTemporary(name) || base(ofSegment: name) != nil
+            || base(ofCompressed: name) != nil
+    }
+}

@@ -1,0 +1,39 @@
+import WalPlatform
+
+extension StorageError {
+    /// No room on the disk or in the quota.
+    package var isNoSpace: Bool { errno == ErrorNumber.noSpace || errno == ErrorNumber.quota }
+    package var isNotFound: Bool { errno == ErrorNumber.notFound }
+    package var alreadyExists: Bool { errno == ErrorNumber.alreadyExists }
+
+    /// What the error means to a user. `doing` completes the sentence "could not …".
+    package func wal(_ doing: String) -> WalError {
+        let (code, advice) = meaning
+        return WalError(code, "could not \(doing)\(advice)", path: path, errno: Errno(rawValue: errno))
+    }
+
+    private var meaning: (WalError.Code, String) {
+        switch errno {
+        case ErrorNumber.noSpace, ErrorNumber.quota: (.diskFull, "; make room")
+        case ErrorNumber.notFound: (.notFound, "")
+        case ErrorNumber.permission, ErrorNumber.notPermitted: (.permissionDenied, "; check owner and mode")
+        case ErrorNumber.readOnlyFileSystem: (.readOnly, "; the file system is read-only")
+        case ErrorNumber.notDirectory, ErrorNumber.isDirectory: (.wrongFileType, "")
+        case ErrorNumber.tooManyOpenFiles, ErrorNumber.tooManyOpenFilesSystem:
+            (.tooManyOpenFiles, "; raise the limit of open files")
+        case ErrorNumber.wouldBlock: (.locked, "; another process has the log open for writing")
+        default: (.io, "")
+        }
+    }
+}
+
+/// Runs a call of the seam and turns its error into the user's. `doing` completes the sentence "could not …".
+package func attempt<Result>(
+    _ doing: @autoclosure () -> String, _ body: () throws(StorageError) -> Result
+) throws(WalError) -> Result {
+    do {
+        return try body()
+    } catch {
+        throw error.wal(doing())
+    }
+}

@@ -1,0 +1,86 @@
+/// Access to the bytes of a file up to a limit, through a map or through a buffer that is read ahead.
+///
+/// Owned by one reader; not synchronised. Pointers it returns are valid until the next call or its end.
+package final class ByteWindow {
+    private enum Source {
+        case mapping(any StorageMapping)
+        case file(any StorageFile)
+    }
+
+    private static let bufferSize = 256 << 10
+    private static let readAhead = 2 << 20
+
+    private let source: Source
+    /// No byte at or behind this offset is ever touched.
+    package let limit: UInt64
+    private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private var start: UInt64 = 0
+    private var filled = 0
+    private var populated = 0
+
+    /// Reads through a map, which must span `limit`.
+    package init(_ mapping: any StorageMapping, limit: UInt64) {
+        source = .mapping(mapping)
+        self.limit = min(limit, UInt64(mapping.bytes.count))
+    }
+
+    /// Reads through read calls.
+    package init(_ file: any StorageFile, limit: UInt64) {
+        source = .file(file)
+        self.limit = limit
+    }
+
+    deinit {
+        buffer.deallocate()
+    }
+
+    /// The address of `count` bytes at `offset`, or nil if they don't lie below the limit (or below the end of the file).
+    package func bytes(at offset: UInt64, count: Int) throws(StorageError) -> UnsafeRawPointer? {
+        guard count >= 0, offset <= limit, UInt64(count) <= limit - offset else { return nil }
+        switch source {
+        case .mapping(let mapping):
+            // The mapping spans the limit, which was just checked.
+            guard let base = mapping.bytes.baseAddress else { return nil }
+            let end = Int(offset) + count
+            if end > populated {
+                let ahead = min(max(end, Int(offset) + Self.readAhead), Int(limit))
+                mapping.willNeed(max(populated, Int(offset))..<ahead)
+                populated = ahead
+            }
+            return base + Int(offset)
+        case .file(let file):
+            if offset < start || offset + UInt64(count) > start + UInt64(filled) {
+                try refill(file, at: offset, count: count)
+            }
+            guard offset >= start, offset + UInt64(count) <= start + UInt64(filled), let base = buffer.baseAddress else {
+                return nil
+            }
+            return UnsafeRawPointer(base) + Int(offset - start)
+        }
+    }
+
+    private func refill(_ file: any StorageFile, at offset: UInt64, count: Int) throws(StorageError) {
+        let wanted = Int(min(UInt64(max(count, Self.bufferSize)), limit - offset))
+        filled = 0
+        if buffer.count < wanted {
+            buffer.deallocate()
+            buffer = .allocate(byteCount: max(wanted, Int(min(UInt64(Self.bufferSize), limit))), alignment: 4096)
+        }
+        start = offset
+        filled = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+    }
+}
+
+extension StorageFile {
+    /// Reads a block; nil if the file ends before.
+    package func readBlock(at offset: UInt64, size: Int) throws(StorageError) -> Block? {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
+        defer { buffer.deallocate() }
+        guard try read(at: offset, into: buffer) == size else { return nil }
+        return Block(UnsafeRawBufferPointer(buffer))
+    }
+
+    package func write(_ block: Block, at offset: UInt64) throws(StorageError) {
+        try block.bytes.span.bytes.withUnsafeBytes { (buffer) throws(StorageError) in try write(at: offset, buffer) }
+    }
+}

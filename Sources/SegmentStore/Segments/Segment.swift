@@ -1,0 +1,114 @@
+package import Synchronization
+
+/// A segment as readers and the catalogue see it. The object outlives its file's name: whoever holds it may finish reading.
+package final class Segment: Sendable {
+    /// What is known of a segment beyond its name.
+    package struct Info: Sendable {
+        package var state: SegmentInfo.State
+        /// The end of its frames, once it is known and will not move.
+        package var end: UInt64?
+        /// The frames indexed so far, of a segment that has no index on disk yet.
+        package var index: SparseIndex?
+        /// Set before its name is removed: readers that come later are told so.
+        package var isRemoved = false
+    }
+
+    package let base: UInt64
+    package let sequence: UInt64
+    package let path: String
+    package let info: Mutex<Info>
+    /// How far the active segment's frames have been written; readers go no further.
+    package let writtenEnd: Atomic<UInt64>
+
+    package init(base: UInt64, sequence: UInt64, path: String, state: SegmentInfo.State, end: UInt64? = nil) {
+        self.base = base
+        self.sequence = sequence
+        self.path = path
+        info = Mutex(Info(state: state, end: end))
+        writtenEnd = Atomic(end ?? UInt64(Layout.blockSize))
+    }
+}
+
+/// A segment that is still open for writing: the active one, and rolled ones until they are sealed.
+///
+/// The writer alone changes it while it is active; the roll hands it on under the catalogue lock, and from then on nothing
+/// but its file is used, by the steps that settle and seal it, one at a time. Hence `@unchecked Sendable`.
+package final class WritableSegment: @unchecked Sendable {
+    package let segment: Segment
+    package let header: SegmentHeader
+    package let file: any StorageFile
+    package var chain: Mark
+    package var tally: SegmentTally
+    /// Epoch and incarnation of the last frame; those of the header before the first.
+    package var lastEpoch: UInt32
+    package var lastIncarnation: UInt64
+    private var publishedEntries = 0
+
+    package init(
+        segment: Segment, header: SegmentHeader, file: any StorageFile, at mark: Mark, tally: SegmentTally,
+        lastEpoch: UInt32, lastIncarnation: UInt64
+    ) {
+        self.segment = segment
+        self.header = header
+        self.file = file
+        chain = mark
+        self.tally = tally
+        self.lastEpoch = lastEpoch
+        self.lastIncarnation = lastIncarnation
+    }
+
+    package var isEmpty: Bool { chain.offset <= UInt64(Layout.blockSize) }
+    package var path: String { segment.path }
+
+    /// Lets readers see the frames written so far.
+    package func publish() {
+        let entries = tally.index.entries
+        if entries.count > publishedEntries {
+            let fresh = entries[publishedEntries...]
+            segment.info.withLock { info in
+                var index = info.index ?? SparseIndex(spacing: header.indexSpacing)
+                info.index = nil
+                for entry in fresh { index.append(entry) }
+                info.index = index
+            }
+            publishedEntries = entries.count
+        }
+        segment.writtenEnd.store(chain.offset, ordering: .releasing)
+    }
+
+    /// What the header of the next segment says of this one.
+    package var asPredecessor: SegmentHeader.Predecessor {
+        var predecessor = SegmentHeader.Predecessor()
+        predecessor.sequence = header.sequence
+        predecessor.firstLSN = header.firstLSN
+        predecessor.lastLSN = chain.lsn
+        predecessor.endOfFrames = chain.offset
+        predecessor.incarnation = lastIncarnation
+        predecessor.epoch = lastEpoch
+        predecessor.lastFrameChecksum = chain.link
+        return predecessor
+    }
+}
+
+/// The set of files. Changed only under its lock, which is held for the publishing step alone.
+package struct Catalog: Sendable {
+    /// In the order of the log; the last is the active one.
+    package var segments: [Segment] = []
+    /// Rolled, and not yet known to be on stable storage, oldest first.
+    package var unsettled: [WritableSegment] = []
+    /// On stable storage, waiting for index and footer, oldest first.
+    package var unsealed: [WritableSegment] = []
+
+    package init() {}
+
+    /// The index of the segment that holds `lsn`, or would hold it as the next one.
+    package func position(of lsn: UInt64) -> Int? {
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].base <= lsn { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 ? low - 1 : nil
+    }
+}

@@ -1,0 +1,133 @@
+import CWalPlatform
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Android)
+import Android
+#endif
+
+/// The system calls under the POSIX storage, one by one, so that tests can put interruptions, short counts and errors
+/// below its retry loops.
+///
+/// All return a count, a descriptor or 0, or on failure the negative error number; none retries.
+package struct PosixCalls: Sendable {
+    package typealias Descriptor = CInt
+
+    package var open: @Sendable (_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt
+    package var close: @Sendable (Descriptor) -> CInt
+    package var pread: @Sendable (Descriptor, UnsafeMutableRawBufferPointer, _ offset: Int64) -> Int
+    package var pwrite: @Sendable (Descriptor, UnsafeRawBufferPointer, _ offset: Int64) -> Int
+    package var syncData: @Sendable (Descriptor) -> CInt
+    package var syncAll: @Sendable (Descriptor) -> CInt
+    package var truncate: @Sendable (Descriptor, _ size: Int64) -> CInt
+    package var allocate: @Sendable (Descriptor, _ offset: Int64, _ length: Int64) -> CInt
+    package var status: @Sendable (Descriptor, inout FileStatus) -> CInt
+    package var statusAtPath: @Sendable (_ path: String, inout FileStatus) -> CInt
+    package var map: @Sendable (Descriptor, _ length: Int, inout UnsafeMutableRawPointer?) -> CInt
+    package var unmap: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
+    package var populate: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
+    package var flock: @Sendable (Descriptor, _ operation: CInt) -> CInt
+    package var rename: @Sendable (_ from: String, _ to: String) -> CInt
+    package var unlink: @Sendable (_ path: String) -> CInt
+    package var makeDirectory: @Sendable (_ path: String, _ mode: UInt32) -> CInt
+    /// Fills the array with the names in a directory that is open; does not close it.
+    package var list: @Sendable (Descriptor, inout [String]) -> CInt
+
+    /// The real calls.
+    package static let live = PosixCalls(
+        open: { path, flags, mode in result(openFile(path, flags, mode)) },
+        close: { result(closeFile($0)) },
+        pread: { descriptor, buffer, offset in
+            result(readFile(descriptor, buffer.baseAddress, buffer.count, off_t(offset)))
+        },
+        pwrite: { descriptor, bytes, offset in
+            result(writeFile(descriptor, bytes.baseAddress, bytes.count, off_t(offset)))
+        },
+        syncData: { wal_sync_data($0) },
+        syncAll: { wal_sync_all($0) },
+        truncate: { descriptor, size in result(ftruncate(descriptor, off_t(size))) },
+        allocate: { descriptor, offset, length in wal_allocate(descriptor, offset, length) },
+        status: { descriptor, facts in
+            var status = stat()
+            let failure = result(fstat(descriptor, &status))
+            facts = FileStatus(status)
+            return failure
+        },
+        statusAtPath: { path, facts in
+            var status = stat()
+            let failure = result(stat(path, &status))
+            facts = FileStatus(status)
+            return failure
+        },
+        map: { descriptor, length, address in
+            guard let start = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED else {
+                return -errno
+            }
+            address = start
+            return 0
+        },
+        unmap: { address, length in result(munmap(address, length)) },
+        populate: { address, length in wal_populate_read(address, length) },
+        flock: { descriptor, operation in result(lockFile(descriptor, operation)) },
+        rename: { from, to in result(renameFile(from, to)) },
+        unlink: { path in result(unlinkFile(path)) },
+        makeDirectory: { path, mode in result(mkdir(path, mode_t(mode))) },
+        list: { descriptor, names in listDirectory(descriptor, &names) })
+}
+
+/// The largest count given to one read or write: some systems refuse counts of 2 GiB and more.
+private let transferMaximum = 1 << 30
+
+private func result(_ value: CInt) -> CInt { value < 0 ? -errno : value }
+
+private func result(_ value: Int) -> Int { value < 0 ? -Int(errno) : value }
+
+// Inside the structure the names of its members hide the C functions; these give them others.
+
+private func openFile(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt { open(path, flags, mode_t(mode)) }
+
+private func closeFile(_ descriptor: CInt) -> CInt { close(descriptor) }
+
+private func readFile(_ descriptor: CInt, _ start: UnsafeMutableRawPointer?, _ count: Int, _ offset: off_t) -> Int {
+    pread(descriptor, start, min(count, transferMaximum), offset)
+}
+
+private func writeFile(_ descriptor: CInt, _ start: UnsafeRawPointer?, _ count: Int, _ offset: off_t) -> Int {
+    pwrite(descriptor, start, min(count, transferMaximum), offset)
+}
+
+private func lockFile(_ descriptor: CInt, _ operation: CInt) -> CInt { flock(descriptor, operation) }
+
+private func renameFile(_ from: String, _ to: String) -> CInt { rename(from, to) }
+
+private func unlinkFile(_ path: String) -> CInt { unlink(path) }
+
+private func listDirectory(_ descriptor: CInt, _ names: inout [String]) -> CInt {
+    // `fdopendir` takes its descriptor over, so it gets one of its own.
+    let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard own >= 0 else { return -errno }
+    guard let directory = fdopendir(own) else {
+        let failure = -errno
+        _ = closeFile(own)
+        return failure
+    }
+    var failure: CInt = 0
+    // A duplicate shares its position with the original, which an earlier, interrupted listing may have moved.
+    rewinddir(directory)
+    while true {
+        errno = 0
+        guard let entry = readdir(directory), let text = wal_entry_name(entry) else {
+            failure = -errno
+            break
+        }
+        let name = String(cString: text)
+        if name != ".", name != ".." {
+            names.append(name)
+        }
+    }
+    return closedir(directory) < 0 && failure == 0 ? -errno : failure
+}
