@@ -49,7 +49,8 @@ let package = Package(
         .executableTarget(
             name: "walctl",
             dependencies: [
-                "Wal", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Wal", "SegmentStore", "WalPlatform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .executableTarget(

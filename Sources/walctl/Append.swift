@@ -79,14 +79,11 @@ struct Append: ParsableCommand {
     private func checkReadable(_ file: String) throws {
         do {
             let stream = try ProcessStream(reading: file)
-            var nothing: UInt8 = 0
             defer { stream.closeAfterReading() }
             // A directory opens, and fails only when read.
-            _ = try withUnsafeMutableBytes(of: &nothing) { (bytes) throws(ProcessStream.Failure) in
-                try stream.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<0]))
-            }
-        } catch let failure as ProcessStream.Failure {
-            throw ToolError.cantRead(file, failure)
+            _ = try stream.read(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        } catch {
+            throw ToolError.cantRead(file, error)
         }
     }
 

@@ -8,7 +8,7 @@ struct Appender: ~Copyable {
     private let meta: [UInt8]?
     private var batch = EventBatch()
     private var batchBytes = 0
-    private(set) var summary = AppendSummary()
+    var summary = AppendSummary()
     var progress = Progress()
 
     init(log: WriteAheadLog, batchCount: Int, meta: String?) {
@@ -29,6 +29,7 @@ struct Appender: ~Copyable {
     }
 
     mutating func append(_ event: UnsafeRawBufferPointer) throws(WalError) {
+        let meta = meta
         if batchCount > 1 {
             try batch.append(event.bytes, meta: meta?.span.bytes)
             batchBytes += event.count

@@ -37,6 +37,10 @@ struct NaturalDuration: ExpressibleByArgument, Equatable {
 struct SyncArgument: ExpressibleByArgument {
     var policy: SyncPolicy
 
+    init(policy: SyncPolicy) {
+        self.policy = policy
+    }
+
     init?(argument: String) {
         let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         switch (parts[0], parts.count > 1 ? parts[1] : nil) {
@@ -53,11 +57,13 @@ struct SyncArgument: ExpressibleByArgument {
     }
 }
 
-extension LSN: @retroactive ExpressibleByArgument {
-    /// Reads an LSN as decimal digits.
-    public init?(argument: String) {
+/// An LSN, in decimal digits.
+struct LSNArgument: ExpressibleByArgument {
+    var lsn: LSN
+
+    init?(argument: String) {
         guard argument.utf8.allSatisfy({ (48...57).contains($0) }), let number = UInt64(argument) else { return nil }
-        self.init(number)
+        lsn = LSN(number)
     }
 }
 

@@ -23,10 +23,10 @@ struct Cat: ParsableCommand {
     @OptionGroup var log: LogArgument
 
     @Option(help: ArgumentHelp("The first event to print (default: the oldest).", valueName: "lsn"))
-    var from: LSN = 0
+    var from: LSNArgument?
 
     @Option(help: ArgumentHelp("The last event to print (default: the newest).", valueName: "lsn"))
-    var to: LSN = .max
+    var to: LSNArgument?
 
     @Option(help: ArgumentHelp("Print at most this many events.", valueName: "count"))
     var limit: UInt64?
@@ -39,16 +39,19 @@ struct Cat: ParsableCommand {
 
     func validate() throws {
         if json && hex { throw ValidationError("--json and --hex exclude each other.") }
-        if to < from { throw ValidationError("--to must not be below --from.") }
+        if let from, let to, to.lsn < from.lsn { throw ValidationError("--to must not be below --from.") }
     }
 
     func run() throws {
         try reportingErrors {
             let log = try openForReading(log.log)
-            var printer = EventPrinter(form: json ? .json : hex ? .hex : .raw, last: to, limit: limit ?? .max)
+            var printer = EventPrinter(
+                form: json ? .json : hex ? .hex : .raw, last: to?.lsn ?? .max, limit: limit ?? .max)
             if limit != 0 {
                 do {
-                    try log.replay(from: from) { event throws(ProcessStream.Failure) in try printer.print(event) }
+                    try log.replay(from: from?.lsn ?? .zero) { event throws(ProcessStream.Failure) in
+                        try printer.print(event)
+                    }
                 } catch let error as WalError {
                     // What was read before the damage has been promised by the order of the log: print it first.
                     try printer.finish()

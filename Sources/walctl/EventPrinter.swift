@@ -27,36 +27,36 @@ struct EventPrinter: ~Copyable {
             switch form {
             case .raw: try output.append(payload)
             case .hex:
-                try output.append(lsn.rawValue)
-                try output.append(32)
+                try output.appendDecimal(lsn.rawValue)
+                try output.append(UInt8(ascii: " "))
                 try output.appendHex(payload)
             case .json:
                 try output.append("{\"lsn\":" as StaticString)
-                try output.append(lsn.rawValue)
+                try output.appendDecimal(lsn.rawValue)
                 try output.append(",\"time\":\"\(timestamp(time))\",")
                 try output.appendMember("payload", encodingName: "encoding", payload)
             }
         }
         if form == .json { try printRest(event) }
-        try output.append(10)
+        try output.append(UInt8(ascii: "\n"))
         left -= 1
         return left == 0 || lsn == last ? .stop : .continue
     }
 
     private mutating func printRest(_ event: borrowing BorrowedEvent) throws(ProcessStream.Failure) {
         if let meta = event.meta {
-            try output.append(44)
+            try output.append(UInt8(ascii: ","))
             try meta.withUnsafeBytes { (bytes) throws(ProcessStream.Failure) in
                 try output.appendMember("meta", encodingName: "metaEncoding", bytes)
             }
         }
         if let key = event.key {
-            try output.append(44)
+            try output.append(UInt8(ascii: ","))
             try key.withUnsafeBytes { (bytes) throws(ProcessStream.Failure) in
                 try output.appendMember("key", encodingName: "keyEncoding", bytes)
             }
         }
-        try output.append(125)
+        try output.append(UInt8(ascii: "}"))
     }
 
     mutating func finish() throws(ProcessStream.Failure) {

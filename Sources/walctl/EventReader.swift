@@ -59,7 +59,8 @@ struct EventReader: ~Copyable {
         case .lengthPrefixed:
             guard end - start >= 4 else { return nil }
             let length = Int(
-                UInt32(littleEndian: UnsafeRawBufferPointer(buffer).loadUnaligned(fromByteOffset: start, as: UInt32.self)))
+                UInt32(
+                    littleEndian: UnsafeRawBufferPointer(buffer).loadUnaligned(fromByteOffset: start, as: UInt32.self)))
             guard end - start - 4 >= length else { return nil }
             defer { start += 4 + length }
             return UnsafeRawBufferPointer(rebasing: buffer[start + 4..<start + 4 + length])
@@ -77,7 +78,8 @@ struct EventReader: ~Copyable {
             if end - start >= 4 {
                 length = Int(
                     UInt32(
-                        littleEndian: UnsafeRawBufferPointer(buffer).loadUnaligned(fromByteOffset: start, as: UInt32.self)))
+                        littleEndian: UnsafeRawBufferPointer(buffer).loadUnaligned(
+                            fromByteOffset: start, as: UInt32.self)))
             }
             throw Failure.truncatedEvent(missing: 4 + length - (end - start))
         }

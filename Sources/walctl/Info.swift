@@ -25,7 +25,8 @@ struct Info: ParsableCommand {
             let log = try openForReading(log.log, recovery: .pointInTime)
             let facts = LogFacts(
                 path: self.log.log, firstLSN: log.firstLSN, lastLSN: log.lastLSN, durableLSN: log.durableLSN,
-                recovery: log.recovery, segments: try log.segments(), quarantine: try quarantinedFiles(of: self.log.log))
+                recovery: log.recovery, segments: try log.segments(), quarantine: try quarantinedFiles(of: self.log.log)
+            )
             try log.close()
             try printOutput(json ? facts.json.text : facts.text)
             if facts.recovery.damage != nil { throw Exit.refused }

@@ -53,12 +53,12 @@ extension OutputBuffer {
     mutating func appendMember(
         _ name: StaticString, encodingName: StaticString, _ bytes: UnsafeRawBufferPointer
     ) throws(ProcessStream.Failure) {
-        try append(34)
+        try append(UInt8(ascii: "\""))
         try append(name)
         try append("\":\"" as StaticString)
         if isUTF8(bytes) {
             try appendEscaped(bytes)
-            try append(34)
+            try append(UInt8(ascii: "\""))
         } else {
             try appendBase64(bytes)
             try append("\",\"" as StaticString)
@@ -111,5 +111,6 @@ extension OutputBuffer {
 
 private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     // Most events are plain ASCII, which is quick to see.
-    bytes.allSatisfy { $0 < 128 } || bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
+    bytes.allSatisfy { $0 < 128 }
+        || bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
 }

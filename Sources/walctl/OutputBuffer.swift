@@ -40,8 +40,8 @@ struct OutputBuffer: ~Copyable {
         try append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func append(_ number: UInt64) throws(ProcessStream.Failure) {
-        if number >= 10 { try append(number / 10) }
+    mutating func appendDecimal(_ number: UInt64) throws(ProcessStream.Failure) {
+        if number >= 10 { try appendDecimal(number / 10) }
         try append(UInt8(truncatingIfNeeded: number % 10) &+ 48)
     }
 
@@ -57,6 +57,6 @@ struct OutputBuffer: ~Copyable {
 func printOutput(_ text: String) throws {
     var output = OutputBuffer(capacity: 1 << 16)
     try output.append(text)
-    try output.append(10)
+    try output.append(UInt8(ascii: "\n"))
     try output.flush()
 }

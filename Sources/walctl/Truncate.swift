@@ -16,7 +16,7 @@ struct Truncate: ParsableCommand {
     @OptionGroup var log: LogArgument
 
     @Option(help: ArgumentHelp("The oldest event to keep.", valueName: "lsn"))
-    var before: LSN
+    var before: LSNArgument
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -28,7 +28,7 @@ struct Truncate: ParsableCommand {
             let log = try WriteAheadLog.open(at: log.log, options: options)
             let removed: [String]
             do {
-                removed = try log.truncate(before: before)
+                removed = try log.truncate(before: before.lsn)
             } catch {
                 try log.shutdown()
                 throw error

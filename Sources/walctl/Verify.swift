@@ -39,15 +39,9 @@ func verified(_ log: WriteAheadLog) throws(WalError) -> VerifyReport {
     progress.clear()
     // Damage found by opening lies behind what is kept, where reading doesn't come.
     if let damage = log.recovery.damage, !report.findings.contains(where: { $0.error == damage }) {
-        report.findings.append(VerifyReport.Finding(corruption: damage))
+        report.findings.append(VerifyReport.Finding(kind: .corruption, error: damage))
     }
     return report
-}
-
-extension VerifyReport.Finding {
-    init(corruption error: WalError) {
-        self.init(kind: .corruption, error: error)
-    }
 }
 
 extension VerifyReport {
@@ -56,7 +50,8 @@ extension VerifyReport {
         let range = eventCount == 0 ? "" : ", LSN \(firstLSN)…\(lastLSN)"
         lines.append(
             "\(isIntact ? "intact" : "DAMAGED"): \(counted(eventCount, "event"))\(range) in "
-                + "\(counted(frameCount, "frame")) and \(counted(segmentCount, "segment")), \(naturalSize(byteCount)) read")
+                + "\(counted(frameCount, "frame")) and \(counted(segmentCount, "segment")), \(naturalSize(byteCount)) read"
+        )
         return lines.joined(separator: "\n")
     }
 
