@@ -36,6 +36,7 @@ struct NaturalDuration: ExpressibleByArgument, Equatable {
 /// A sync policy as people write it: `never`, `batch`, `interval:100ms`, `bytes:1MiB`.
 struct SyncArgument: ExpressibleByArgument {
     var policy: SyncPolicy
+    let defaultValueDescription = "batch"
 
     init(policy: SyncPolicy) {
         self.policy = policy

@@ -28,6 +28,14 @@ struct Walctl: ParsableCommand {
 
     static func main() {
         ProcessSignals.ignoreBrokenPipes()
-        main(nil)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            // The library's own form of a usage error has several lines; help and exit codes it treats well.
+            guard exitCode(for: error) == Exit.usage, !(error is ExitCode) else { exit(withError: error) }
+            complain("\(message(for: error)) (walctl --help tells more)")
+            exit(withError: Exit.usage)
+        }
     }
 }
