@@ -35,7 +35,9 @@ package final class SystemThread: @unchecked Sendable {
     private let lock = Lock()
     private var isJoinable = true
 
-    /// Starts a thread that runs `body`. The system keeps the first 15 bytes of the name.
+    /// Starts a thread that runs `body`.
+    ///
+    /// The system keeps the first 15 bytes of the name.
     package init(name: String, _ body: @escaping @Sendable () -> Void) throws(StartError) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         #if canImport(Darwin)
@@ -56,8 +58,10 @@ package final class SystemThread: @unchecked Sendable {
         #endif
     }
 
-    /// Waits until the thread has ended. The first caller waits; on a later call and on the thread itself, where it
-    /// would wait for ever, it returns at once.
+    /// Waits until the thread has ended.
+    ///
+    /// The first caller waits; on a later call and on the thread itself, where it would wait for ever, it returns at
+    /// once.
     package func join() {
         let isMine = lock.withLock {
             guard isJoinable, !isCurrent else { return false }

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 import WalPlatform
@@ -5,7 +6,11 @@ import WalPlatform
 @Suite("System services")
 struct SystemTests {
     private final class Flag: Sendable {
-        let value = Atomic<Bool>(false)
+        private let value = Atomic<Bool>(false)
+
+        var isSet: Bool { value.load(ordering: .acquiring) }
+
+        func set() { value.store(true, ordering: .releasing) }
     }
 
     @Test("joining a thread waits for its end, and again does nothing")
@@ -13,10 +18,10 @@ struct SystemTests {
         let flag = Flag()
         let thread = try SystemThread(name: "a name longer than the system keeps") {
             SystemClock.sleep(nanoseconds: 3_000_000)
-            flag.value.store(true, ordering: .releasing)
+            flag.set()
         }
         thread.join()
-        #expect(flag.value.load(ordering: .acquiring))
+        #expect(flag.isSet)
         thread.join()
     }
 
@@ -26,13 +31,27 @@ struct SystemTests {
         let done = WaitWord()
         let seen = done.load()
         _ = try SystemThread(name: "dropped") {
-            flag.value.store(true, ordering: .releasing)
+            flag.set()
             done.bumpAndWakeAll()
         }
-        while !flag.value.load(ordering: .acquiring) {
+        while !flag.isSet {
             done.wait(while: seen, timeoutNanoseconds: 100_000_000)
         }
-        #expect(flag.value.load(ordering: .acquiring))
+        #expect(flag.isSet)
+    }
+
+    @Test("a thread takes none of the program's signals but its own faults, and its starter's mask stays")
+    func signals() throws {
+        let blocksTermination = Flag()
+        let blocksFaults = Flag()
+        let before = (1..<32).filter { isBlocked($0) }
+        try SystemThread(name: "signals") {
+            if isBlocked(SIGTERM) { blocksTermination.set() }
+            if isBlocked(SIGSEGV) { blocksFaults.set() }
+        }.join()
+        #expect(blocksTermination.isSet)
+        #expect(!blocksFaults.isSet)
+        #expect((1..<32).filter { isBlocked($0) } == before)
     }
 
     @Test("the monotonic clock never goes back and covers a sleep; the wall clock is in this century")
@@ -54,4 +73,11 @@ struct SystemTests {
         #expect(!ErrorNumber.describe(99_999).isEmpty)
         #expect(ErrorNumber.describe(ErrorNumber.io) != ErrorNumber.describe(ErrorNumber.noSpace))
     }
+}
+
+/// Whether the calling thread holds a signal back.
+private func isBlocked(_ signal: CInt) -> Bool {
+    var mask = sigset_t()
+    pthread_sigmask(SIG_BLOCK, nil, &mask)
+    return sigismember(&mask, signal) == 1
 }

@@ -32,16 +32,16 @@ struct WaitWordTests {
                 for round in 0..<rounds {
                     while true {
                         let seen = word.load()
-                        if turn.value.load(ordering: .acquiring) == 2 * round + parity { break }
+                        if turn.value == 2 * round + parity { break }
                         word.wait(while: seen)
                     }
-                    turn.value.add(1, ordering: .releasing)
+                    turn.increment()
                     word.bumpAndWakeOne()
                 }
             }
         }
         for player in players { player.join() }
-        #expect(turn.value.load(ordering: .relaxed) == 2 * rounds)
+        #expect(turn.value == 2 * rounds)
     }
 
     @Test("wakes every waiter")
@@ -52,19 +52,28 @@ struct WaitWordTests {
             try SystemThread(name: "wait-\(index)") {
                 while true {
                     let seen = word.load()
-                    if isOpen.value.load(ordering: .acquiring) == 1 { return }
+                    if isOpen.value == 1 { return }
                     word.wait(while: seen)
                 }
             }
         }
         SystemClock.sleep(nanoseconds: 5_000_000)
-        isOpen.value.store(1, ordering: .releasing)
+        isOpen.value = 1
         word.bumpAndWakeAll()
         for thread in threads { thread.join() }
-        #expect(isOpen.value.load(ordering: .relaxed) == 1)
+        #expect(isOpen.value == 1)
     }
 
     private final class SharedTurn: Sendable {
-        let value = Atomic<Int>(0)
+        private let atomic = Atomic<Int>(0)
+
+        var value: Int {
+            get { atomic.load(ordering: .acquiring) }
+            set { atomic.store(newValue, ordering: .releasing) }
+        }
+
+        /// Adds one and returns the new value.
+        @discardableResult
+        func increment() -> Int { atomic.add(1, ordering: .acquiringAndReleasing).newValue }
     }
 }

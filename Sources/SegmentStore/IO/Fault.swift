@@ -14,7 +14,9 @@ package struct Fault: Sendable {
 
     /// The calls it may hit; nil for all.
     package var operations: Set<StorageError.Operation>?
-    /// What the path must contain; nil for all paths. Of a rename either path counts.
+    /// What the path must contain; nil for all paths.
+    ///
+    /// Of a rename either path counts.
     package var pathContains: String?
     /// Which of the matching calls fails, counted from 1 since the fault was added.
     package var occurrence: Int

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Which calls of a `FaultStorage` fail, and how many there were. Safe to use and change from any thread.
+/// Which calls of a `FaultStorage` fail, and how many there were.
+///
+/// Safe to use and change from any thread.
 ///
 /// A sweep runs once with an empty plan, reads `callCount`, and then fails call 1, 2, … of otherwise equal runs.
 package final class FaultPlan: Sendable {
@@ -21,12 +23,16 @@ package final class FaultPlan: Sendable {
 
     package init() {}
 
-    /// Adds a fault; the calls that it matches are counted from here. If two hit one call, the one added first wins.
+    /// Adds a fault; the calls that it matches are counted from here.
+    ///
+    /// If two hit one call, the one added first wins.
     package func add(_ fault: Fault) {
         state.withLock { $0.faults.append((fault, 0)) }
     }
 
-    /// Removes all faults: the disk is well again. Counts stay.
+    /// Removes all faults: the disk is well again.
+    ///
+    /// Counts stay.
     package func clear() {
         state.withLock { $0.faults.removeAll() }
     }

@@ -12,7 +12,9 @@ final class PosixDescriptor: Sendable {
     let path: String
     let calls: PosixCalls
     private let number: CInt
-    /// The calls that run, and `closed`. It becomes exactly `closed` once only: whoever makes it so closes the number.
+    /// The calls that run, and `closed`.
+    ///
+    /// It becomes exactly `closed` once only: whoever makes it so closes the number.
     private let state = Atomic<UInt32>(0)
 
     init(_ number: CInt, path: String, calls: PosixCalls) {
@@ -45,7 +47,9 @@ final class PosixDescriptor: Sendable {
         return result
     }
 
-    /// Closes the number, or leaves that to the last call that runs. Only the first call does anything.
+    /// Closes the number, or leaves that to the last call that runs.
+    ///
+    /// Only the first call does anything.
     func close() throws(StorageError) {
         let old = state.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing).oldValue
         if old == 0 {
@@ -81,7 +85,9 @@ final class PosixDescriptor: Sendable {
     }
 }
 
-/// Repeats a system call that a signal interrupts. The one place where that is done.
+/// Repeats a system call that a signal interrupts.
+///
+/// The one place where that is done.
 @inline(__always)
 func retryInterrupted<Count: FixedWidthInteger>(
     _ operation: StorageError.Operation, _ path: String, _ call: () -> Count

@@ -1,6 +1,8 @@
 import WalPlatform
 
-/// A held `flock`. It belongs to the open file, so that a second holder is refused in the same process too.
+/// A held `flock`.
+///
+/// It belongs to the open file, so that a second holder is refused in the same process too.
 final class PosixLock: StorageLock {
     private let descriptor: PosixDescriptor
 

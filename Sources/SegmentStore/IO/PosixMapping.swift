@@ -9,7 +9,9 @@ final class PosixMapping: StorageMapping, @unchecked Sendable {
     private let start: UnsafeMutableRawPointer?
     private let calls: PosixCalls
 
-    /// The system maps whole pages; advice must begin on one. The largest page size in use fits every smaller one.
+    /// The system maps whole pages; advice must begin on one.
+    ///
+    /// The largest page size in use fits every smaller one.
     private static let pageMaximum = 64 << 10
 
     private init() {

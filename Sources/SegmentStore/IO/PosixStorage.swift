@@ -34,6 +34,7 @@ package struct PosixStorage: Storage {
     }
 
     package func createDirectory(_ path: String) throws(StorageError) {
+        try check(.createDirectory, path)
         _ = try retryInterrupted(.createDirectory, path) { calls.makeDirectory(path, Self.directoryMode) }
     }
 
@@ -49,10 +50,13 @@ package struct PosixStorage: Storage {
     }
 
     package func rename(_ from: String, to: String) throws(StorageError) {
+        try check(.rename, from)
+        try check(.rename, to)
         _ = try retryInterrupted(.rename, from) { calls.rename(from, to) }
     }
 
     package func unlink(_ path: String) throws(StorageError) {
+        try check(.unlink, path)
         _ = try retryInterrupted(.unlink, path) { calls.unlink(path) }
     }
 
@@ -103,11 +107,15 @@ package struct PosixStorage: Storage {
     private func descriptor(
         _ operation: StorageError.Operation, _ path: String, _ flags: CInt
     ) throws(StorageError) -> PosixDescriptor {
-        // The system would cut the path at a zero byte and open another file.
-        guard !path.utf8.contains(0) else {
-            throw StorageError(operation, path, errno: ErrorNumber.invalidArgument)
-        }
+        try check(operation, path)
         let number = try retryInterrupted(operation, path) { calls.open(path, flags, Self.fileMode) }
         return PosixDescriptor(number, path: path, calls: calls)
+    }
+
+    /// The system would cut a path at a zero byte and act on another file.
+    private func check(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
+        if path.utf8.contains(0) {
+            throw StorageError(operation, path, errno: ErrorNumber.invalidArgument)
+        }
     }
 }
