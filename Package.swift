@@ -66,6 +66,9 @@ let package = Package(
         .testTarget(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
             swiftSettings: settings),
+        .testTarget(
+            name: "WalSimulationTests", dependencies: ["WalSimulation", "SegmentStore", "WalPlatform"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

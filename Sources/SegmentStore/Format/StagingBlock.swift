@@ -6,6 +6,10 @@
 /// Not synchronised: the queue's lock, and the hand-over from queue to writer under it, order every access. That is why
 /// it may be `@unchecked Sendable`.
 package final class StagingBlock: @unchecked Sendable {
+    /// Room before the base for the part of a page that a write has to send again to begin on a page boundary.
+    package static let headroom = Layout.blockSize
+
+    private let memory: UnsafeMutableRawPointer
     package let base: UnsafeMutableRawPointer
     package let capacity: Int
 
@@ -31,11 +35,12 @@ package final class StagingBlock: @unchecked Sendable {
     package init(capacity: Int) {
         self.capacity = Layout.aligned(capacity)
         frames.reserveCapacity(16)
-        base = .allocate(byteCount: self.capacity, alignment: Layout.blockSize)
+        memory = .allocate(byteCount: Self.headroom + self.capacity, alignment: Layout.blockSize)
+        base = memory + Self.headroom
     }
 
     deinit {
-        base.deallocate()
+        memory.deallocate()
     }
 
     package var isEmpty: Bool { end == 0 }

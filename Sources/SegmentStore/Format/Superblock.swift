@@ -41,7 +41,8 @@ package struct Superblock: Sendable, Hashable {
         self.created = created
         firstLSN = startLSN
         activeBase = startLSN
-        watermark = Mark(lsn: startLSN - 1, segment: startLSN, offset: UInt64(Layout.blockSize), link: 0)
+        watermark = Mark(
+            lsn: startLSN - 1, segment: startLSN, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
     }
 
     private static let checksumField = 12
@@ -71,6 +72,8 @@ package struct Superblock: Sendable, Hashable {
         block.store(cutKind.rawValue, at: 156)
         block.store(cut, at: 160)
         block.store(created, at: 168)
+        block.store(watermark.incarnation, at: 176)
+        block.store(watermark.epoch, at: 184)
         block.seal(field: Self.checksumField)
         return block
     }
@@ -107,7 +110,8 @@ package struct Superblock: Sendable, Hashable {
         activeSequence = block.load(112)
         sealedBelow = block.load(120)
         watermark = Mark(
-            lsn: block.load(128), segment: block.load(136), offset: block.load(144), link: block.load(152))
+            lsn: block.load(128), segment: block.load(136), offset: block.load(144), link: block.load(152),
+            epoch: block.load(184), incarnation: block.load(176))
         guard let kind = CutKind(rawValue: block.load(156)) else { throw .impossible("cut kind") }
         cutKind = kind
         cut = block.load(160)

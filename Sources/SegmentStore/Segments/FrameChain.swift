@@ -56,6 +56,8 @@ package struct FrameChain: Sendable {
         offset = mark.offset
         nextLSN = mark.lsn &+ 1
         link = mark.link
+        epoch = mark.epoch
+        incarnation = mark.incarnation
     }
 
     /// Begins at a frame that the index names, taking its link on trust.
@@ -69,7 +71,8 @@ package struct FrameChain: Sendable {
 
     /// The point reached.
     package func mark(in segment: UInt64) -> Mark {
-        Mark(lsn: nextLSN &- 1, segment: segment, offset: offset, link: link ?? 0)
+        Mark(
+            lsn: nextLSN &- 1, segment: segment, offset: offset, link: link ?? 0, epoch: epoch, incarnation: incarnation ?? 0)
     }
 
     /// Checks the frame at the point reached. With `body` false the body is neither read nor checked.

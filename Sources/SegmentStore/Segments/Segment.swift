@@ -39,22 +39,16 @@ package final class WritableSegment: @unchecked Sendable {
     package let file: any StorageFile
     package var chain: Mark
     package var tally: SegmentTally
-    /// Epoch and incarnation of the last frame; those of the header before the first.
-    package var lastEpoch: UInt32
-    package var lastIncarnation: UInt64
     private var publishedEntries = 0
 
     package init(
-        segment: Segment, header: SegmentHeader, file: any StorageFile, at mark: Mark, tally: SegmentTally,
-        lastEpoch: UInt32, lastIncarnation: UInt64
+        segment: Segment, header: SegmentHeader, file: any StorageFile, at mark: Mark, tally: SegmentTally
     ) {
         self.segment = segment
         self.header = header
         self.file = file
         chain = mark
         self.tally = tally
-        self.lastEpoch = lastEpoch
-        self.lastIncarnation = lastIncarnation
     }
 
     package var isEmpty: Bool { chain.offset <= UInt64(Layout.blockSize) }
@@ -83,8 +77,8 @@ package final class WritableSegment: @unchecked Sendable {
         predecessor.firstLSN = header.firstLSN
         predecessor.lastLSN = chain.lsn
         predecessor.endOfFrames = chain.offset
-        predecessor.incarnation = lastIncarnation
-        predecessor.epoch = lastEpoch
+        predecessor.incarnation = chain.incarnation
+        predecessor.epoch = chain.epoch
         predecessor.lastFrameChecksum = chain.link
         return predecessor
     }
@@ -94,6 +88,8 @@ package final class WritableSegment: @unchecked Sendable {
 package struct Catalog: Sendable {
     /// In the order of the log; the last is the active one.
     package var segments: [Segment] = []
+    /// The segment being written.
+    package var active: WritableSegment?
     /// Rolled, and not yet known to be on stable storage, oldest first.
     package var unsettled: [WritableSegment] = []
     /// On stable storage, waiting for index and footer, oldest first.

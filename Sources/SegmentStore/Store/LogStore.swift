@@ -1,83 +1,313 @@
-/// INTERFACE SKETCH, being implemented by the lead; signatures are final, bodies are not.
+import Synchronization
+import WalPlatform
+
+/// One log directory: its segments, superblock and lock. Pure steps without a thread, clock or random source of its own.
+///
+/// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by one caller
+/// at a time, concurrently with the writer; all else by anyone.
+///
+/// Locks, in the order in which they may be taken: `syncState` (held across syncs, so that a failed one is published
+/// before any other can succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
 package final class LogStore: Sendable {
+    /// Held across every sync of segments and every superblock update.
+    struct SyncState: Sendable {
+        var superblock: Superblock
+        var file: SuperblockFile?
+        var durable: Mark
+        /// Ranges that recovery read and nothing vouches for: they may exist in memory only, and are written again.
+        var unvouched: [(segment: WritableSegment, range: Range<UInt64>)]
+        var isClosed = false
+    }
+
+    /// What the writer's steps own.
+    ///
+    /// Touched only by the one caller of the writer's steps; hence `@unchecked Sendable`.
+    final class WriterState: @unchecked Sendable {
+        var active: WritableSegment?
+        /// The last, partly filled page of the active segment, so that large writes can begin on a page boundary.
+        let tailPage = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: Layout.blockSize)
+        var tailPageOffset: UInt64?
+        var headers: [FrameHeader] = []
+
+        deinit { tailPage.deallocate() }
+    }
+
+    package let directory: String
     package let options: StoreOptions
+    package let environment: StoreEnvironment
     package let report: RecoveryReport
+    package let largestUnit: Int
+    let lock: (any StorageLock)?
+    let epoch: UInt32
+    let incarnation: UInt64
+    let identity: LogIdentity
 
-    /// Opens or makes a log directory: takes the lock, recovers, makes the new epoch durable.
-    package static func open(
-        _ directory: String, options: StoreOptions, environment: StoreEnvironment
-    ) throws(WalError) -> LogStore { preconditionFailure() }
+    let writer = WriterState()
+    let syncState: Mutex<SyncState>
+    let spare = Mutex<SpareSegment?>(nil)
+    let catalog: Mutex<Catalog>
+    /// The newest point written. Published with `catalog`, so that a roll and its point are seen together.
+    let failed = Mutex<WalError?>(nil)
 
-    init(options: StoreOptions, report: RecoveryReport) { self.options = options; self.report = report }
+    let first: Atomic<UInt64>
+    let written: Atomic<UInt64>
+    let durable: Atomic<UInt64>
+    let hasFailed = Atomic<Bool>(false)
+    /// A write failed for want of room: bytes behind the end may be anything, so the next close is not a clean one.
+    let hasSuspectTail = Atomic<Bool>(false)
+    let activeOffset: Atomic<UInt64>
+    let unsynced = Atomic<UInt64>(0)
 
-    // MARK: Positions; atomics, readable from any thread
-    /// The oldest event kept; writtenLSN + 1 if the log is empty.
-    package var firstLSN: UInt64 { preconditionFailure() }
-    /// The newest event in the file; firstLSN - 1 if the log is empty.
-    package var writtenLSN: UInt64 { preconditionFailure() }
+    private init(
+        directory: String, options: StoreOptions, environment: StoreEnvironment, report: RecoveryReport,
+        lock: (any StorageLock)?, superblock: Superblock, file: SuperblockFile?, durable: Mark,
+        unvouched: [(segment: WritableSegment, range: Range<UInt64>)], catalog: Catalog, written: Mark,
+        active: WritableSegment?
+    ) {
+        self.directory = directory
+        self.options = options
+        self.environment = environment
+        self.report = report
+        self.lock = lock
+        epoch = superblock.epoch
+        incarnation = superblock.incarnation
+        identity = superblock.identity
+        syncState = Mutex(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
+        self.catalog = Mutex(catalog)
+        first = Atomic(superblock.firstLSN)
+        self.written = Atomic(written.lsn)
+        self.durable = Atomic(durable.lsn)
+        activeOffset = Atomic(written.offset)
+        writer.active = active
+        let limit = Layout.largestBody(segmentSize: options.segmentSize, indexSpacing: options.indexSpacing)
+        if let active, active.isEmpty {
+            // An empty active segment made with a smaller size can't roll: it limits the unit until the log is reopened.
+            largestUnit = min(limit, Int(active.header.framesLimit) - Layout.blockSize - Layout.frameHeaderSize)
+        } else {
+            largestUnit = limit
+        }
+    }
+
+    /// The oldest event kept; one above `writtenLSN` if the log is empty.
+    package var firstLSN: UInt64 { first.load(ordering: .acquiring) }
+    /// The newest event in the file; one below `firstLSN` if the log is empty.
+    package var writtenLSN: UInt64 { written.load(ordering: .acquiring) }
     /// The newest event on stable storage.
-    package var durableLSN: UInt64 { preconditionFailure() }
-    /// The first cause, once the store has failed; every changing call throws then. Reading goes on.
-    package var failure: WalError? { preconditionFailure() }
-    /// The largest unit (record bytes of one event, or of one batch) that fits a segment.
-    package var largestUnit: Int {
-        Layout.largestBody(segmentSize: options.segmentSize, indexSpacing: options.indexSpacing)
-    }
-    /// Bytes in the files' frames that were written but not yet synced.
-    package var unsyncedBytes: UInt64 { preconditionFailure() }
+    package var durableLSN: UInt64 { durable.load(ordering: .acquiring) }
+    /// Bytes of frames written since the last sync.
+    package var unsyncedBytes: UInt64 { unsynced.load(ordering: .relaxed) }
+    /// The first cause, once the store has failed.
+    package var failure: WalError? { hasFailed.load(ordering: .acquiring) ? failed.withLock { $0 } : nil }
 
-    // MARK: The writer's steps: one caller at a time (the holder of the committer token)
-    /// Writes again and syncs what recovery read above the watermark; the writer's first task after open. No-op if there is nothing.
-    package func rewriteUnvouched() throws(WalError) { preconditionFailure() }
-    /// Finishes the block's frames and writes them, rolling as needed; advances `block.framesWritten` and `writtenLSN` as it goes.
-    /// Throws `.diskFull` (retry the same block later; nothing was lost and the log hasn't failed), else the store has failed.
-    /// The block must be closed (`closeFrame`).
-    package func write(_ block: StagingBlock) throws(WalError) { preconditionFailure() }
-    /// Starts a new segment unless the active one has no frames; returns whether it did. `.diskFull` as for write.
-    package func rotate() throws(WalError) -> Bool { preconditionFailure() }
-
-    // MARK: Any thread
-    /// Makes all that was written before the call durable (settling rolled segments in order); returns the new durableLSN.
-    /// Serialised inside with every other sync. An error means the store has failed.
-    @discardableResult
-    package func sync() throws(WalError) -> UInt64 { preconditionFailure() }
-
-    // MARK: The maintenance thread's steps: one caller at a time, concurrently with the writer
-    /// Does the next background step that is due (make the spare ready, settle a rolled segment, seal one, …); returns false if none is due.
-    /// An error concerns that step only unless `failure` is set after it; a step that failed for want of room is due again later.
-    package func performMaintenance() throws(WalError) -> Bool { preconditionFailure() }
-    /// Puts the durable position into the superblock if it has moved since; for idle moments.
-    package func recordWatermark() throws(WalError) { preconditionFailure() }
-    /// Drops the events before `lsn` (makes firstLSN = lsn; files go by whole segments). Syncs first if it must. Returns the paths removed.
-    @discardableResult
-    package func truncate(before lsn: UInt64) throws(WalError) -> [String] { preconditionFailure() }
-
-    // MARK: Any thread
-    package func segments() throws(WalError) -> [SegmentInfo] { preconditionFailure() }
-    /// Reads everything with read calls. `progress` gets (bytes done, bytes in all) now and then.
-    package func verify(progress: ((UInt64, UInt64) -> Void)?) throws(WalError) -> VerifyReport {
-        preconditionFailure()
-    }
-    /// A reader of the events `from ... through`, across segments. from: 0 = oldest. Throws truncated/notYetWritten for an illegal start
-    /// (legal: firstLSN ... writtenLSN + 1); through is clamped to writtenLSN.
-    package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
-        preconditionFailure()
-    }
-
-    // MARK: The end; the writer's and maintenance's steps are over
-    /// Syncs, records the clean close in the superblock, closes the files and frees the lock. Idempotent.
-    package func closeCleanly() throws(WalError) { preconditionFailure() }
-    /// Closes the files and frees the lock without syncing anything. Idempotent. For close(), failed logs and read-only ones.
-    package func abandon() throws(WalError) { preconditionFailure() }
-    /// For a read-only store: looks again at what the writer has done since; returns whether writtenLSN moved.
-    package func refresh() throws(WalError) -> Bool { preconditionFailure() }
+    var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
+    var storage: any Storage { environment.storage }
+    func path(_ name: String) -> String { directory + "/" + name }
 }
 
-/// A reader of consecutive events. Holds the segment it is in.
-package struct LogCursor: ~Copyable {
-    /// The next event, or nil behind the last. The view is valid until the next call or the end of the cursor. After an error the cursor ends.
-    package mutating func next() throws(WalError) -> RecordView? { preconditionFailure() }
-    /// Epoch and incarnation of the frame of the event last returned.
-    package var epoch: UInt32 { preconditionFailure() }
-    package var incarnation: UInt64 { preconditionFailure() }
+// MARK: - Opening
+
+extension LogStore {
+    /// Opens a log directory, or makes one: takes the lock, recovers, makes the new epoch durable. A read-only open takes no
+    /// lock and changes nothing.
+    package static func open(
+        _ directory: String, options: StoreOptions, environment: StoreEnvironment
+    ) throws(WalError) -> LogStore {
+        if options.readOnly { return try openReadOnly(directory, options: options, environment: environment) }
+        try prepareDirectory(directory, options: options, storage: environment.storage)
+        let lock = try attempt("lock the log") { () throws(StorageError) in
+            try environment.storage.lock(directory + "/" + FileNames.lock)
+        }
+        do {
+            guard try attempt("look at the lock", { () throws(StorageError) in try lock.isCurrent() }) else {
+                throw WalError(.locked, "the lock file was replaced while it was being taken; try again", path: directory)
+            }
+            let planner = RecoveryPlanner(
+                storage: environment.storage, directory: directory, options: options, writerIsLive: false)
+            let plan = try planner.plan { newSuperblock(options, environment) }
+            return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
+        } catch {
+            do { try lock.release() } catch { throw error.wal("release the lock") }
+            throw error
+        }
+    }
+
+    /// What `open` would find and do, without doing any of it.
+    package static func plan(
+        _ directory: String, options: StoreOptions, environment: StoreEnvironment, deep: Bool = false
+    ) throws(WalError) -> RecoveryPlan {
+        let live = try attempt("look at the lock") { () throws(StorageError) in
+            try environment.storage.isLocked(directory + "/" + FileNames.lock)
+        }
+        let planner = RecoveryPlanner(
+            storage: environment.storage, directory: directory, options: options, writerIsLive: live)
+        let new = { newSuperblock(options, environment) }
+        return deep ? try planner.deepPlan(makeNew: new) : try planner.plan(makeNew: new)
+    }
+
+    static func newSuperblock(_ options: StoreOptions, _ environment: StoreEnvironment) -> Superblock {
+        Superblock(
+            identity: LogIdentity(high: environment.random(), low: environment.random()), startLSN: options.startLSN,
+            created: environment.now())
+    }
+
+    /// Makes the directory if it may; refuses one that is something else before so much as a lock file is put there.
+    private static func prepareDirectory(_ directory: String, options: StoreOptions, storage: any Storage) throws(WalError) {
+        do {
+            let names = try storage.list(directory)
+            if names.contains(FileNames.superblock) || names.contains(where: { FileNames.base(ofSegment: $0) != nil }) { return }
+            if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
+                throw WalError(
+                    .notALog, "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
+                    path: directory)
+            }
+            guard options.createIfMissing else { throw WalError(.notFound, "the directory holds no log", path: directory) }
+        } catch let error as StorageError {
+            guard error.isNotFound, options.createIfMissing else { throw error.wal("open the log's directory") }
+            try attempt("make the log's directory") { () throws(StorageError) in
+                try storage.createDirectory(directory)
+                try storage.syncDirectory(parent(of: directory))
+            }
+        } catch let error as WalError {
+            throw error
+        } catch {
+            throw WalError(.io, "could not open the log's directory: \(error)", path: directory)
+        }
+    }
+
+    private static func parent(of directory: String) -> String {
+        var path = Substring(directory)
+        while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func activate(
+        _ plan: RecoveryPlan, directory: String, options: StoreOptions, environment: StoreEnvironment,
+        lock: any StorageLock
+    ) throws(WalError) -> LogStore {
+        guard plan.newestEpoch < UInt32.max - 1 else {
+            throw WalError(.io, "the log has used up its epochs", path: directory)
+        }
+        if let damage = plan.damage { environment.notify(.corruption(damage)) }
+        var apply = RecoveryApply(plan, directory: directory, environment: environment, options: options)
+        let result = try apply.run()
+        let end = apply.plan.end
+        guard let active = result.segments.last ?? nil else {
+            throw WalError(.corrupted, "recovery found no segment to write to", path: directory)
+        }
+        var catalog = Catalog()
+        for (found, writable) in zip(result.found, result.segments) {
+            catalog.segments.append(
+                writable?.segment
+                    ?? Segment(
+                        base: found.base, sequence: found.sequence, path: directory + "/" + found.name, state: .sealed))
+        }
+        var unvouched: [(segment: WritableSegment, range: Range<UInt64>)] = []
+        let watermark = result.superblock.watermark
+        for case let writable? in result.segments.dropLast() {
+            if writable.header.sequence >= watermarkSequence(result) { catalog.unsettled.append(writable) } else { catalog.unsealed.append(writable) }
+        }
+        for case let writable? in result.segments where writable.header.sequence >= watermarkSequence(result) {
+            let start = writable.segment.base == watermark.segment ? watermark.offset : 0
+            if start < writable.chain.offset { unvouched.append((writable, start..<writable.chain.offset)) }
+        }
+        active.publish()
+        let durable = watermark
+        let report = apply.plan.report(epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined)
+        return LogStore(
+            directory: directory, options: options, environment: environment, report: report, lock: lock,
+            superblock: result.superblock, file: result.superblockFile, durable: durable, unvouched: unvouched,
+            catalog: catalog, written: end, active: active)
+    }
+
+    private static func watermarkSequence(_ result: RecoveryApply.Result) -> UInt64 {
+        result.found.first { $0.base == result.superblock.watermark.segment }?.sequence ?? 0
+    }
+
+    // MARK: Reading only
+
+    private static func openReadOnly(
+        _ directory: String, options: StoreOptions, environment: StoreEnvironment
+    ) throws(WalError) -> LogStore {
+        let plan = try settledPlan(directory, options: options, environment: environment)
+        if plan.isNew { throw WalError(.notFound, "there is no log", path: directory) }
+        let catalog = readOnlyCatalog(plan, directory: directory)
+        var superblock = plan.superblock
+        superblock.firstLSN = max(superblock.firstLSN, plan.segments.first?.base ?? superblock.firstLSN)
+        return LogStore(
+            directory: directory, options: options, environment: environment,
+            report: plan.report(epoch: superblock.epoch, durableLSN: superblock.watermark.lsn, quarantined: []), lock: nil,
+            superblock: superblock, file: nil, durable: superblock.watermark, unvouched: [], catalog: catalog,
+            written: plan.end, active: nil)
+    }
+
+    /// Beside a live writer a negative verdict counts only if it comes twice: what was read may have been in motion.
+    static func settledPlan(
+        _ directory: String, options: StoreOptions, environment: StoreEnvironment
+    ) throws(WalError) -> RecoveryPlan {
+        var reading = options
+        reading.createIfMissing = false
+        var last: WalError?
+        for _ in 0..<16 {
+            do {
+                return try plan(directory, options: reading, environment: environment)
+            } catch {
+                let isLive = try attempt("look at the lock") { () throws(StorageError) in
+                    try environment.storage.isLocked(directory + "/" + FileNames.lock)
+                }
+                guard isLive, error != last else { throw error }
+                last = error
+            }
+        }
+        throw WalError(.io, "the log changed too often to be read; try again", path: directory)
+    }
+
+    static func readOnlyCatalog(_ plan: RecoveryPlan, directory: String) -> Catalog {
+        var catalog = Catalog()
+        for (index, found) in plan.segments.enumerated() {
+            let isLast = index == plan.segments.count - 1
+            let segment = Segment(
+                base: found.base, sequence: found.sequence, path: directory + "/" + found.name,
+                state: isLast ? .active : found.isSealed ? .sealed : .rolled, end: isLast ? nil : found.end?.offset)
+            if isLast { segment.writtenEnd.store(plan.end.offset, ordering: .releasing) }
+            catalog.segments.append(segment)
+        }
+        return catalog
+    }
+
+    /// For a read-only store: looks again at what the writer has done since. Returns whether there are new events.
+    package func refresh() throws(WalError) -> Bool {
+        guard options.readOnly else { return false }
+        let plan = try Self.settledPlan(directory, options: options, environment: environment)
+        let fresh = Self.readOnlyCatalog(plan, directory: directory)
+        catalog.withLock { $0 = fresh }
+        first.store(plan.superblock.firstLSN, ordering: .releasing)
+        durable.store(plan.superblock.watermark.lsn, ordering: .releasing)
+        let moved = plan.end.lsn != written.load(ordering: .relaxed)
+        written.store(plan.end.lsn, ordering: .releasing)
+        return moved
+    }
+}
+
+// MARK: - Failure
+
+extension LogStore {
+    /// Marks the store as failed with its first cause, which is returned: nobody knows what the disk holds now.
+    func poison(_ error: StorageError, _ doing: String) -> WalError {
+        let cause = error.wal(doing)
+        let failure = WalError(
+            .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again", path: cause.path,
+            errno: cause.errno)
+        return failed.withLock { first in
+            if let first { return first }
+            first = failure
+            hasFailed.store(true, ordering: .releasing)
+            return failure
+        }
+    }
+
+    func checkUsable() throws(WalError) {
+        if let failure { throw failure }
+        if options.readOnly { throw WalError(.readOnly, "the log was opened for reading only", path: directory) }
+    }
 }

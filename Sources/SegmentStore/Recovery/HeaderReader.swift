@@ -1,0 +1,86 @@
+/// Reads the header blocks of segment files and says what is wrong with them.
+package struct HeaderReader: Sendable {
+    package let storage: any Storage
+    package let directory: String
+
+    package init(storage: any Storage, directory: String) {
+        self.storage = storage
+        self.directory = directory
+    }
+
+    /// What a header block says.
+    package enum Finding: Sendable {
+        case intact(SegmentHeader)
+        /// Nothing was ever written there, or not all of it.
+        case absent
+        /// Damaged: the checksum does not hold.
+        case damaged(String)
+    }
+
+    package func path(_ name: String) -> String { directory + "/" + name }
+
+    /// Reads the header of a file of this directory. A file that this software must not touch is an error at once.
+    package func read(_ name: String, identity: LogIdentity?) throws(WalError) -> Finding {
+        let path = path(name)
+        let file = try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+        defer { close(file) }
+        return try read(file, path: path, identity: identity)
+    }
+
+    /// Reads the header of an open file.
+    package func read(_ file: any StorageFile, path: String, identity: LogIdentity?) throws(WalError) -> Finding {
+        let block = try attempt("read a segment's header") { () throws(StorageError) in
+            try file.readBlock(at: 0, size: Layout.blockSize)
+        }
+        guard let block, !block.isZero else { return .absent }
+        let header: SegmentHeader
+        do throws(SegmentHeader.Failure) {
+            header = try SegmentHeader(block)
+        } catch {
+            return try judge(error, block, path)
+        }
+        if let identity, header.identity != identity {
+            throw WalError(
+                .foreignFile, "the segment belongs to log \(header.identity), not to \(identity); remove it from this directory",
+                path: path)
+        }
+        return .intact(header)
+    }
+
+    private func judge(_ failure: SegmentHeader.Failure, _ block: Block, _ path: String) throws(WalError) -> Finding {
+        switch failure {
+        case .tooShort: return .absent
+        case .damaged: return .damaged("the header block fails its checksum")
+        case .impossible(let what): return .damaged("the header block is impossible: \(what)")
+        case .foreignMagic:
+            // A damaged magic before an otherwise intact header is damage; anything else is not ours to judge.
+            var mended = block
+            mended.store(SegmentHeader.magic, at: 0)
+            if (try? SegmentHeader(mended)) != nil { return .damaged("the magic number is damaged") }
+            throw WalError(.foreignFile, "the file is no segment; remove it from this directory", path: path)
+        case .unsupportedVersion(let version):
+            throw WalError(
+                .unsupportedFormat, "the segment has format version \(version); this software reads version \(Layout.version)",
+                path: path)
+        case .unsupportedFeatures(let bits):
+            throw WalError(
+                .unsupportedFormat, "the segment needs features this software lacks (bits \(String(bits, radix: 16)))", path: path)
+        }
+    }
+
+    /// Reads the footer at the end of an open file; nil if there is none that holds.
+    package func footer(_ file: any StorageFile) throws(WalError) -> SegmentFooter? {
+        try attempt("read a segment's footer") { () throws(StorageError) in
+            let size = try file.size()
+            guard size >= UInt64(Layout.blockSize + Layout.footerSize) else { return nil }
+            let offset = size - UInt64(Layout.footerSize)
+            guard let block = try file.readBlock(at: offset, size: Layout.footerSize) else { return nil }
+            return SegmentFooter(block, offset: offset)
+        }
+    }
+
+    /// Closes a file that was only read: there is nothing that a failure could lose.
+    package func close(_ file: any StorageFile) {
+        do { try file.close() } catch {}
+    }
+}

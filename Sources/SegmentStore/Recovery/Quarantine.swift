@@ -1,0 +1,59 @@
+/// The folder for what a repair cut off. The software puts files there and never deletes one.
+package struct Quarantine: Sendable {
+    /// A torn tail is kept on a best-effort basis, up to this many bytes an open.
+    package static let tornBytesMax: UInt64 = 16 << 20
+
+    package let storage: any Storage
+    package let directory: String
+    private var folder: String { directory + "/" + FileNames.quarantine }
+
+    package init(storage: any Storage, directory: String) {
+        self.storage = storage
+        self.directory = directory
+    }
+
+    /// Makes the folder if it is missing, durably.
+    package func prepare() throws(StorageError) {
+        do {
+            try storage.createDirectory(folder)
+        } catch where error.alreadyExists {
+            return
+        }
+        try storage.syncDirectory(directory)
+    }
+
+    /// Copies a range of a file into a new file of the folder, durably. Returns its name.
+    package func copy(_ name: String, range: Range<UInt64>, tag: UInt32) throws(StorageError) -> String {
+        let target = "\(name).\(range.lowerBound).\(tag)"
+        let source = try storage.open(directory + "/" + name, .readOnly)
+        let copy: any StorageFile
+        do {
+            copy = try storage.create(folder + "/" + target)
+        } catch where error.alreadyExists {
+            // Made by an earlier try of this same repair, which may have stopped in the middle: written again.
+            copy = try storage.open(folder + "/" + target, .readWrite)
+        }
+        let window = ByteWindow(source, limit: min(range.upperBound, try source.size()))
+        var offset = range.lowerBound
+        while offset < window.limit {
+            let count = Int(min(1 << 20, window.limit - offset))
+            guard let bytes = try window.bytes(at: offset, count: count) else { break }
+            try copy.write(at: offset - range.lowerBound, UnsafeRawBufferPointer(start: bytes, count: count))
+            offset += UInt64(count)
+        }
+        try copy.sync()
+        try copy.close()
+        try source.close()
+        try storage.syncDirectory(folder)
+        return target
+    }
+
+    /// Moves a whole file into the folder, durably. Returns its name there.
+    package func move(_ name: String, tag: UInt32) throws(StorageError) -> String {
+        let target = "\(name).\(tag)"
+        try storage.rename(directory + "/" + name, to: folder + "/" + target)
+        try storage.syncDirectory(folder)
+        try storage.syncDirectory(directory)
+        return target
+    }
+}

@@ -1,0 +1,258 @@
+import Synchronization
+
+import WalPlatform
+
+/// Carries out a recovery plan. Safe to be stopped anywhere: the next open makes a plan of what it finds then.
+package struct RecoveryApply {
+    /// What a writable store starts from.
+    package struct Result {
+        package var superblock: Superblock
+        package var superblockFile: SuperblockFile
+        /// In order; the last one is active.
+        package var segments: [WritableSegment?]
+        package var found: [RecoveryPlan.Found]
+        package var quarantined: [String]
+    }
+
+    let directory: String
+    let environment: StoreEnvironment
+    let options: StoreOptions
+    var plan: RecoveryPlan
+    private var quarantined: [String] = []
+    private var storage: any Storage { environment.storage }
+    private var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
+    private var quarantine: Quarantine { Quarantine(storage: storage, directory: directory) }
+
+    package init(_ plan: RecoveryPlan, directory: String, environment: StoreEnvironment, options: StoreOptions) {
+        self.plan = plan
+        self.directory = directory
+        self.environment = environment
+        self.options = options
+    }
+
+    package mutating func run() throws(WalError) -> Result {
+        do throws(StorageError) {
+            return try apply()
+        } catch {
+            throw error.wal("recover the log")
+        }
+    }
+
+    private mutating func apply() throws(StorageError) -> Result {
+        var superblock = plan.superblock
+        try removeLeftovers()
+        if plan.isNew { return try create(&superblock) }
+        superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
+        superblock.incarnation = environment.random()
+        superblock.isClean = false
+        let file: SuperblockFile
+        if plan.mustRebuildSuperblock {
+            try keepDamagedSuperblock(tag: superblock.epoch)
+            file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
+            try storage.syncDirectory(directory)
+        } else {
+            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite))
+        }
+        if let cut = plan.cut {
+            return try apply(cut, &superblock, file)
+        }
+        try discardTorn(tag: superblock.epoch)
+        superblock.generation += 1
+        try file.write(superblock)
+        return try result(superblock, file, active: nil)
+    }
+
+    private func path(_ name: String) -> String { directory + "/" + name }
+
+    private func removeLeftovers() throws(StorageError) {
+        guard !plan.leftovers.isEmpty else { return }
+        for name in plan.leftovers { try storage.unlink(path(name)) }
+        try storage.syncDirectory(directory)
+    }
+
+    // MARK: A new log
+
+    /// Superblock first, then the first segment, then the superblock with the first epoch: until that last one no event
+    /// can be written, so a log with epoch 0 has lost nothing whatever it lacks.
+    private mutating func create(_ superblock: inout Superblock) throws(StorageError) -> Result {
+        let file: SuperblockFile
+        do {
+            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite))
+        } catch where error.isNotFound {
+            superblock.generation = 1
+            file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
+            try storage.syncDirectory(directory)
+        }
+        superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
+        superblock.incarnation = environment.random()
+        superblock.isClean = false
+        superblock.generation += 1
+        var header = maker.header(
+            identity: superblock.identity, sequence: 1, base: superblock.activeBase, epoch: superblock.epoch,
+            incarnation: superblock.incarnation, watermark: superblock.activeBase - 1, predecessor: .init())
+        let segment = try maker.make(&header)
+        superblock.watermark = Mark(startOf: header)
+        try file.write(superblock)
+        var found = RecoveryPlan.Found(
+            base: header.firstLSN, sequence: 1, name: FileNames.segment(base: header.firstLSN), header: header)
+        found.end = superblock.watermark
+        plan.segments = [found]
+        plan.end = superblock.watermark
+        plan.superblock = superblock
+        plan.tally = SegmentTally(spacing: header.indexSpacing)
+        return try result(superblock, file, active: (segment, header, superblock.watermark, plan.tally))
+    }
+
+    // MARK: A torn tail
+
+    /// Later segments first, newest first; then the bytes behind the last event. All of it is durable before the new epoch.
+    private mutating func discardTorn(tag: UInt32) throws(StorageError) {
+        var budget = Quarantine.tornBytesMax
+        for segment in plan.discarded.reversed() {
+            try keepTorn(segment, from: 0, &budget, tag: tag)
+            try storage.unlink(path(segment.name))
+            try storage.syncDirectory(directory)
+        }
+        guard let tail = plan.tail, let segment = plan.segments.last else { return }
+        try keepTorn(segment, from: tail.range.lowerBound, &budget, tag: tag)
+        let file = try storage.open(path(segment.name), .readWrite)
+        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+        defer { zeros.deallocate() }
+        zeros.initializeMemory(as: UInt8.self, repeating: 0)
+        var offset = tail.range.lowerBound
+        while offset < tail.range.upperBound {
+            let count = min(zeros.count, Int(tail.range.upperBound - offset))
+            try file.write(at: offset, UnsafeRawBufferPointer(rebasing: zeros[..<count]))
+            offset += UInt64(count)
+        }
+        try file.sync()
+        try file.close()
+    }
+
+    /// Copies what may be of interest in a torn tail to the quarantine folder; given up where there is no room for it.
+    private mutating func keepTorn(
+        _ segment: RecoveryPlan.Found, from offset: UInt64, _ budget: inout UInt64, tag: UInt32
+    ) throws(StorageError) {
+        let file = try storage.open(path(segment.name), .readOnly)
+        var survey = TailSurvey()
+        let start = max(offset, 0)
+        try survey.run(file, salt: segment.header?.salt, from: start)
+        try file.close()
+        guard survey.hasFrame, let end = survey.end, end - start <= budget else { return }
+        do throws(StorageError) {
+            try quarantine.prepare()
+            quarantined.append(try quarantine.copy(segment.name, range: start..<end, tag: tag))
+            budget -= end - start
+        } catch where error.isNoSpace {
+            // Never acknowledged as durable, and there is no room to keep it.
+        }
+    }
+
+    private mutating func keepDamagedSuperblock(tag: UInt32) throws(StorageError) {
+        let name = FileNames.superblock
+        guard try storage.list(directory).contains(name) else { return }
+        try quarantine.prepare()
+        quarantined.append(try quarantine.copy(name, range: 0..<UInt64(Layout.superblockSize), tag: tag))
+    }
+
+    // MARK: A cut
+
+    /// States the cut in the superblock, from where on it is decided; then removes what lies behind it; then clears it.
+    private mutating func apply(
+        _ cut: RecoveryPlan.Cut, _ superblock: inout Superblock, _ file: SuperblockFile
+    ) throws(StorageError) -> Result {
+        superblock.cutKind = cut.kind
+        superblock.cut = cut.lsn
+        superblock.activeBase = cut.base
+        superblock.activeSequence = cut.sequence
+        superblock.sealedBelow = min(superblock.sealedBelow, cut.sequence)
+        // The start of the segment holds for the file before and after it is replaced.
+        superblock.watermark = Mark(
+            lsn: cut.base - 1, segment: cut.base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
+        superblock.generation += 1
+        try file.write(superblock)
+        if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
+        for segment in plan.discarded.reversed() {
+            quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))
+        }
+        let active = try makeActive(cut, superblock)
+        superblock.cutKind = .none
+        superblock.cut = 0
+        superblock.watermark = active.mark
+        superblock.generation += 1
+        try file.write(superblock)
+        plan.end = active.mark
+        plan.tally = active.tally
+        plan.superblock = superblock
+        return try result(superblock, file, active: (active.file, active.header, active.mark, active.tally))
+    }
+
+    private mutating func makeActive(
+        _ cut: RecoveryPlan.Cut, _ superblock: Superblock
+    ) throws(StorageError) -> (file: any StorageFile, header: SegmentHeader, mark: Mark, tally: SegmentTally) {
+        guard let segment = plan.segments.last, let header = segment.header, let end = segment.end else {
+            var header = maker.header(
+                identity: superblock.identity, sequence: cut.sequence, base: cut.base, epoch: superblock.epoch,
+                incarnation: superblock.incarnation, watermark: cut.lsn, predecessor: cut.predecessor)
+            let file = try maker.make(&header)
+            let mark = Mark(startOf: header)
+            plan.segments.append(
+                .init(base: cut.base, sequence: cut.sequence, name: FileNames.segment(base: cut.base), header: header, end: mark))
+            return (file, header, mark, SegmentTally(spacing: header.indexSpacing))
+        }
+        guard cut.replaces else {
+            return (try storage.open(path(segment.name), .readWrite), header, plan.end, plan.tally)
+        }
+        let original = try storage.open(path(segment.name), .readOnly)
+        let size = try original.size()
+        try original.close()
+        quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
+        let made = try maker.replace(header, upTo: end.offset)
+        plan.segments[plan.segments.count - 1].header = made.header
+        plan.segments[plan.segments.count - 1].end = made.end
+        plan.segments[plan.segments.count - 1].isSealed = false
+        return (made.file, made.header, made.end, made.tally)
+    }
+
+    // MARK: What the store starts from
+
+    private func result(
+        _ superblock: Superblock, _ file: SuperblockFile,
+        active: (file: any StorageFile, header: SegmentHeader, mark: Mark, tally: SegmentTally)?
+    ) throws(StorageError) -> Result {
+        var segments: [WritableSegment?] = []
+        let last = plan.segments.count - 1
+        for (index, found) in plan.segments.enumerated() {
+            if index == last, let active {
+                segments.append(writable(found, active.header, active.file, active.mark, active.tally, isActive: true))
+            } else if index == last || !found.isSealed, let header = try header(of: found), let end = found.end {
+                let file = try storage.open(path(found.name), .readWrite)
+                let tally = index == last ? plan.tally : SegmentTally(spacing: header.indexSpacing, from: .max)
+                segments.append(writable(found, header, file, end, tally, isActive: index == last))
+            } else {
+                segments.append(nil)
+            }
+        }
+        return Result(
+            superblock: superblock, superblockFile: file, segments: segments, found: plan.segments, quarantined: quarantined)
+    }
+
+    private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {
+        if let header = found.header { return header }
+        let file = try storage.open(path(found.name), .readOnly)
+        let block = try file.readBlock(at: 0, size: Layout.blockSize)
+        try file.close()
+        return block.flatMap { try? SegmentHeader($0) }
+    }
+
+    private func writable(
+        _ found: RecoveryPlan.Found, _ header: SegmentHeader, _ file: any StorageFile, _ mark: Mark, _ tally: SegmentTally,
+        isActive: Bool
+    ) -> WritableSegment {
+        let segment = Segment(
+            base: found.base, sequence: found.sequence, path: path(found.name), state: isActive ? .active : .rolled,
+            end: isActive ? nil : mark.offset)
+        segment.writtenEnd.store(mark.offset, ordering: .releasing)
+        return WritableSegment(segment: segment, header: header, file: file, at: mark, tally: tally)
+    }
+}

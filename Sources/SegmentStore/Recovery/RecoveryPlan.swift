@@ -1,0 +1,77 @@
+/// What recovery read and decided, before anything is changed. Also the dry run, and all of a read-only open.
+package struct RecoveryPlan: Sendable {
+    /// A segment file that belongs to the log.
+    package struct Found: Sendable {
+        package var base: UInt64
+        package var sequence: UInt64
+        package var name: String
+        /// Read where recovery needed it.
+        package var header: SegmentHeader?
+        /// The end of its frames, where recovery came to it.
+        package var end: Mark?
+        package var isSealed = false
+    }
+
+    /// Bytes behind the last event that are to be zeroed.
+    package struct Tail: Sendable, Hashable {
+        package var base: UInt64
+        package var range: Range<UInt64>
+    }
+
+    /// A cut through data that was durable, or a decided one that a stop interrupted.
+    package struct Cut: Sendable, Hashable {
+        package var kind: Superblock.CutKind
+        /// The last event kept.
+        package var lsn: UInt64
+        /// The segment that is cut; its header and end are found in `segments`. Made anew if `header` could not be read.
+        package var base: UInt64
+        package var sequence: UInt64
+        package var predecessor: SegmentHeader.Predecessor
+        /// Whether the file must be replaced; false where that was done already.
+        package var replaces: Bool
+    }
+
+    /// There was no log: one is to be made.
+    package var isNew = false
+    package var superblock: Superblock
+    package var superblockDamage: String?
+    package var mustRebuildSuperblock = false
+    /// The segments that stay, in order; the last one becomes the active one.
+    package var segments: [Found] = []
+    /// The index in `segments` of the first one that nothing vouches for as a whole: the one the watermark lies in.
+    package var firstUnsettled = 0
+    /// Where the log ends.
+    package var end: Mark
+    /// Of the active segment, as far as it was scanned.
+    package var tally: SegmentTally
+    package var tail: Tail?
+    /// Segment files behind the end, oldest first.
+    package var discarded: [Found] = []
+    package var cut: Cut?
+    /// Names to be removed: unfinished files, and segments below the first LSN kept.
+    package var leftovers: [String] = []
+    package var outcome: RecoveryReport.Outcome
+    package var damage: WalError?
+    package var newestEpoch: UInt32 = 0
+    package var segmentsScanned = 0
+    package var bytesScanned: UInt64 = 0
+
+    package init(
+        superblock: Superblock, end: Mark, tally: SegmentTally, outcome: RecoveryReport.Outcome
+    ) {
+        self.superblock = superblock
+        self.end = end
+        self.tally = tally
+        self.outcome = outcome
+    }
+
+    /// The report of an open that did what the plan says.
+    package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String]) -> RecoveryReport {
+        var cutBytes: UInt64 = 0
+        if let tail { cutBytes += UInt64(tail.range.count) }
+        return RecoveryReport(
+            outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
+            epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,
+            bytesCut: cutBytes, quarantined: quarantined, removed: leftovers, damage: damage)
+    }
+}

@@ -1,0 +1,230 @@
+import WalPlatform
+
+/// Reads the directory and the superblock, checks that no segment is missing, and has the end of the log found.
+package struct RecoveryPlanner: Sendable {
+    package let storage: any Storage
+    package let directory: String
+    package let options: StoreOptions
+    package let writerIsLive: Bool
+    package var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
+
+    package init(storage: any Storage, directory: String, options: StoreOptions, writerIsLive: Bool) {
+        self.storage = storage
+        self.directory = directory
+        self.options = options
+        self.writerIsLive = writerIsLive
+    }
+
+    /// Makes the plan. With point-in-time recovery a log that turns out damaged is read a second time, all of it.
+    package func plan(makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+        guard options.recovery == .pointInTime else { return try plan(isDeep: false, makeNew: makeNew) }
+        do {
+            return try plan(isDeep: false, makeNew: makeNew)
+        } catch where error.code == .corrupted || error.code == .missingSegment {
+            return try plan(isDeep: true, makeNew: makeNew)
+        }
+    }
+
+    /// Makes the plan of an open that trusts nothing and reads everything.
+    package func deepPlan(makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+        try plan(isDeep: true, makeNew: makeNew)
+    }
+
+    private func plan(isDeep: Bool, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+        let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
+        if let name = names.first(where: { FileNames.base(ofCompressed: $0) != nil }) {
+            throw WalError(
+                .unsupportedFormat, "the segment is compressed, which this version does not read", path: headers.path(name))
+        }
+        let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
+        var leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
+        guard var (superblock, damage) = try superblock(names, bases: bases, isDeep: isDeep) else {
+            return try newLog(names, makeNew: makeNew)
+        }
+        let mustRebuild = superblock == nil
+        let known: Superblock
+        if let read = superblock {
+            known = read
+        } else {
+            known = try rebuiltSuperblock(bases)
+            damage = WalError(.corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
+        }
+        superblock = known
+        if known.epoch == 0, bases.isEmpty {
+            var plan = try newLog(names, makeNew: { known })
+            plan.leftovers = leftovers
+            return plan
+        }
+        let first = bases.lastIndex { $0 <= known.firstLSN }
+        if let first { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
+        let kept = first.map { Array(bases[$0...]) } ?? bases
+        let found = kept.enumerated().map { index, base in
+            RecoveryPlan.Found(
+                base: base, sequence: known.firstSequence + UInt64(index), name: FileNames.segment(base: base))
+        }
+        if !isDeep { try checkCount(found, known) }
+        var scan = RecoveryScan(
+            headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive, superblock: known,
+            found: found, leftovers: leftovers)
+        var plan = try scan.run()
+        plan.mustRebuildSuperblock = mustRebuild
+        plan.superblockDamage = damage?.message
+        if plan.damage == nil, mustRebuild { plan.damage = damage }
+        if mustRebuild { plan.outcome = .pointInTime }
+        if !plan.isNew { try completeEnds(&plan) }
+        return plan
+    }
+
+    // MARK: The superblock
+
+    /// The superblock; an outer nil means that there is no log, an inner one that it must be rebuilt.
+    private func superblock(
+        _ names: [String], bases: [UInt64], isDeep: Bool
+    ) throws(WalError) -> (Superblock?, WalError?)? {
+        let path = headers.path(FileNames.superblock)
+        guard names.contains(FileNames.superblock) else {
+            if bases.isEmpty { return nil }
+            return try lostSuperblock("the superblock is missing although there are segments", path, isDeep)
+        }
+        let content = try attempt("read the superblock") { () throws(StorageError) in
+            let file = try storage.open(path, .readOnly)
+            let content = try SuperblockFile.read(file)
+            try file.close()
+            return content
+        }
+        switch content {
+        case .found(let superblock, let damage):
+            return (superblock, damage.map { WalError(.corrupted, $0, path: path) })
+        case .damaged:
+            return try lostSuperblock("both superblock slots are damaged", path, isDeep)
+        case .foreign:
+            if bases.isEmpty { throw WalError(.notALog, "the file LOG is not a superblock: this directory is no log", path: path) }
+            return try lostSuperblock("the file LOG is not a superblock", path, isDeep)
+        case .unsupportedVersion(let version):
+            throw WalError(
+                .unsupportedFormat, "the log has format version \(version); this software reads version \(Layout.version)", path: path)
+        case .unsupportedFeatures(let bits):
+            throw WalError(
+                .unsupportedFormat, "the log needs features this software lacks (bits \(String(bits, radix: 16)))", path: path)
+        }
+    }
+
+    private func lostSuperblock(
+        _ what: String, _ path: String, _ isDeep: Bool
+    ) throws(WalError) -> (Superblock?, WalError?)? {
+        guard options.recovery == .pointInTime, isDeep else {
+            throw WalError(.corrupted, "\(what); restore it, or let point-in-time recovery rebuild it", path: path)
+        }
+        return (nil, nil)
+    }
+
+    /// What the segments themselves tell of the log, where the superblock is lost.
+    private func rebuiltSuperblock(_ bases: [UInt64]) throws(WalError) -> Superblock {
+        var first: SegmentHeader?
+        var epoch: UInt32 = 1
+        for base in bases {
+            guard case .intact(let header) = try headers.read(FileNames.segment(base: base), identity: first?.identity) else { continue }
+            epoch = max(epoch, header.epoch)
+            if first == nil { first = header }
+        }
+        guard let first else {
+            throw WalError(
+                .corrupted, "the superblock is lost and no segment header is intact; salvage what is readable", path: directory)
+        }
+        var superblock = Superblock(identity: first.identity, startLSN: first.firstLSN, created: first.created)
+        superblock.epoch = epoch
+        superblock.firstSequence = first.sequence
+        superblock.activeSequence = first.sequence
+        superblock.sealedBelow = first.sequence
+        superblock.epochBeforeFirst = first.predecessor.epoch
+        return superblock
+    }
+
+    private func newLog(_ names: [String], makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+        if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
+            throw WalError(
+                .notALog, "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
+                path: directory)
+        }
+        let superblock = makeNew()
+        var plan = RecoveryPlan(
+            superblock: superblock, end: superblock.watermark, tally: SegmentTally(spacing: options.indexSpacing), outcome: .created)
+        plan.isNew = true
+        plan.leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
+        return plan
+    }
+
+    // MARK: The set of files
+
+    /// Between the low mark and the active segment the number of files must be the difference of the sequence numbers.
+    private func checkCount(_ found: [RecoveryPlan.Found], _ superblock: Superblock) throws(WalError) {
+        let settled = found.prefix { $0.base <= superblock.activeBase }
+        let expected = superblock.activeSequence - superblock.firstSequence + 1
+        if UInt64(settled.count) == expected, settled.last?.base == superblock.activeBase,
+            settled.first.map({ $0.base <= superblock.firstLSN }) == true
+        {
+            return
+        }
+        if superblock.epoch == 0 { return }
+        var sequence = superblock.firstSequence
+        var next = superblock.firstLSN
+        for segment in settled {
+            let finding = try headers.read(segment.name, identity: superblock.identity)
+            guard case .intact(let header) = finding else { continue }
+            if header.firstLSN != segment.base {
+                throw WalError(
+                    .corrupted, "the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied",
+                    path: headers.path(segment.name), offset: 0, lsns: LSN(segment.base)...LSN(segment.base))
+            }
+            if header.sequence > sequence {
+                let first = header.sequence == sequence + 1 ? header.predecessor.firstLSN : next
+                throw missing(from: max(first, superblock.firstLSN), through: segment.base - 1)
+            }
+            if header.sequence < sequence {
+                throw WalError(
+                    .corrupted, "segment \(header.sequence) of the log is there twice", path: headers.path(segment.name), offset: 0,
+                    lsns: LSN(segment.base)...LSN(segment.base))
+            }
+            sequence = header.sequence + 1
+            next = segment.base + 1
+        }
+        throw missing(from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn)
+    }
+
+    private func missing(from first: UInt64, through last: UInt64) -> WalError {
+        WalError(
+            .missingSegment, "a segment file that must be there is missing; \(RecoveryScan.advice)",
+            path: headers.path(FileNames.segment(base: first)), lsns: LSN(first)...LSN(max(first, last)))
+    }
+
+    /// Finds which of the segments before the active one are sealed, and where those that are not end.
+    private func completeEnds(_ plan: inout RecoveryPlan) throws(WalError) {
+        guard !plan.segments.isEmpty else { return }
+        for index in 0..<plan.segments.count - 1 {
+            if plan.segments[index].sequence < plan.superblock.sealedBelow {
+                plan.segments[index].isSealed = true
+                continue
+            }
+            if plan.segments[index].end != nil { continue }
+            let name = plan.segments[index].name
+            let file = try attempt("open a segment") { () throws(StorageError) in try storage.open(headers.path(name), .readOnly) }
+            defer { headers.close(file) }
+            if try headers.footer(file) != nil {
+                plan.segments[index].isSealed = true
+                continue
+            }
+            let next = try headers.read(plan.segments[index + 1].name, identity: plan.superblock.identity)
+            guard case .intact(let header) = next else {
+                throw WalError(
+                    .corrupted, "the header of a segment is damaged; \(RecoveryScan.advice)",
+                    path: headers.path(plan.segments[index + 1].name), offset: 0,
+                    lsns: LSN(plan.segments[index + 1].base)...LSN(plan.segments[index + 1].base))
+            }
+            let before = header.predecessor
+            plan.segments[index].end = Mark(
+                lsn: before.lastLSN, segment: plan.segments[index].base, offset: before.endOfFrames,
+                link: before.lastFrameChecksum, epoch: before.epoch, incarnation: before.incarnation)
+            plan.segments[index + 1].header = header
+        }
+    }
+}

@@ -1,0 +1,283 @@
+/// Reads what a directory holds and makes the plan of recovery. Changes nothing, and reads with read calls only.
+package struct RecoveryScan {
+    let headers: HeaderReader
+    let options: StoreOptions
+    /// Whether everything is read and nothing trusted but what checksums and chain prove.
+    let isDeep: Bool
+    let writerIsLive: Bool
+    let superblock: Superblock
+    var found: [RecoveryPlan.Found]
+    var plan: RecoveryPlan
+
+    var storage: any Storage { headers.storage }
+
+    init(
+        headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
+        found: [RecoveryPlan.Found], leftovers: [String]
+    ) {
+        self.headers = headers
+        self.options = options
+        self.isDeep = isDeep
+        self.writerIsLive = writerIsLive
+        self.superblock = superblock
+        self.found = found
+        plan = RecoveryPlan(
+            superblock: superblock, end: superblock.watermark, tally: SegmentTally(spacing: options.indexSpacing),
+            outcome: .unclean)
+        plan.leftovers = leftovers
+        plan.newestEpoch = superblock.epoch
+    }
+
+    /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
+    mutating func run() throws(WalError) -> RecoveryPlan {
+        guard let start = startIndex() else {
+            return try corruption(
+                at: nil, lsn: isDeep ? superblock.firstLSN : superblock.watermark.segment, offset: 0,
+                claimed: max(superblock.watermark.lsn, superblock.firstLSN),
+                what: "the segment that must hold it is missing", code: .missingSegment)
+        }
+        var index = start
+        guard case .intact(let first) = try header(index) else {
+            return try damagedHeader(index)
+        }
+        var header = first
+        var chain = entryPoint(header)
+        var file = try open(index)
+        defer { headers.close(file) }
+        try checkLength(file, chain: chain, index: index)
+        if superblock.isClean, !isDeep, superblock.cutKind == .none, index == found.count - 1 {
+            plan.outcome = .clean
+            plan.tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
+            return finish(index, chain: chain, discard: false)
+        }
+        var tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
+        var window = try self.window(file, header)
+        plan.segmentsScanned = 1
+        while true {
+            if superblock.cutKind != .none, chain.nextLSN > superblock.cut { break }
+            let successor = try successorHeader(index, chain: chain)
+            if let successor {
+                // RecoveryTable: "rolled".
+                found[index].end = chain.mark(in: found[index].base)
+                found[index].isSealed = try headers.footer(file) != nil
+                headers.close(file)
+                index += 1
+                header = successor
+                chain = FrameChain(header)
+                file = try open(index)
+                window = try self.window(file, header)
+                tally = SegmentTally(spacing: header.indexSpacing)
+                plan.segmentsScanned += 1
+                continue
+            }
+            let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(window) }
+            if case .whole(let frame, let body) = check, tally.add(frame, at: chain.offset, body: body) != nil {
+                plan.bytesScanned += UInt64(frame.size)
+                plan.newestEpoch = max(plan.newestEpoch, frame.epoch)
+                chain.accept(frame)
+                continue
+            }
+            plan.tally = tally
+            return try judgeEnd(index, chain: chain, file: file, salt: header.salt)
+        }
+        plan.tally = tally
+        return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
+    }
+
+    // MARK: Where to begin
+
+    private func startIndex() -> Int? {
+        if isDeep { return found.first.map { $0.base <= superblock.firstLSN } == true ? 0 : nil }
+        return found.firstIndex { $0.base == superblock.watermark.segment }
+    }
+
+    private func entryPoint(_ header: SegmentHeader) -> FrameChain {
+        isDeep || superblock.watermark.segment != header.firstLSN
+            ? FrameChain(header) : FrameChain(header, at: superblock.watermark)
+    }
+
+    private func open(_ index: Int) throws(WalError) -> any StorageFile {
+        let path = headers.path(found[index].name)
+        return try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+    }
+
+    private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
+        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
+        return ByteWindow(file, limit: min(size, header.framesLimit))
+    }
+
+    /// A file that ends below what the superblock says is on stable storage has lost durable data.
+    private func checkLength(_ file: any StorageFile, chain: FrameChain, index: Int) throws(WalError) {
+        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
+        guard size < chain.offset else { return }
+        let base = found[index].base
+        throw WalError(
+            .corrupted, "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.advice)",
+            path: headers.path(found[index].name), offset: size, lsns: LSN(base)...LSN(max(base, superblock.watermark.lsn)))
+    }
+
+    static let advice = "restore the file from a backup, or open with point-in-time recovery to keep what comes before"
+
+    // MARK: The next segment
+
+    /// The header of the segment at an index, read once.
+    mutating func header(_ index: Int) throws(WalError) -> HeaderReader.Finding {
+        if let header = found[index].header { return .intact(header) }
+        let finding = try headers.read(found[index].name, identity: superblock.identity)
+        guard case .intact(let header) = finding else { return finding }
+        guard header.firstLSN == found[index].base else {
+            return .damaged("the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied")
+        }
+        guard header.sequence == found[index].sequence else {
+            return .damaged("the file is segment \(header.sequence) of the log where \(found[index].sequence) is due")
+        }
+        found[index].header = header
+        plan.newestEpoch = max(plan.newestEpoch, header.epoch)
+        return finding
+    }
+
+    /// The header of the next segment, if it says that its predecessor ends exactly at the point reached.
+    private mutating func successorHeader(_ index: Int, chain: FrameChain) throws(WalError) -> SegmentHeader? {
+        guard index + 1 < found.count, found[index + 1].base == chain.nextLSN else { return nil }
+        guard case .intact(let header) = try header(index + 1) else { return nil }
+        let before = header.predecessor
+        guard before.sequence == found[index].sequence, before.lastLSN == chain.nextLSN - 1,
+            before.endOfFrames == chain.offset, before.lastFrameChecksum == chain.link
+        else { return nil }
+        return header
+    }
+
+    // MARK: The end
+
+    private mutating func judgeEnd(
+        _ index: Int, chain: FrameChain, file: any StorageFile, salt: UInt64
+    ) throws(WalError) -> RecoveryPlan {
+        let survey = try survey(file, salt: salt, from: chain.offset)
+        let claimed = try claim(of: chain.nextLSN, behind: index, survey)
+        let evidence = TailEvidence(
+            successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
+            isFollowed: survey.end != nil || index + 1 < found.count)
+        switch RecoveryTable.verdict(for: evidence) {
+        case .corruption:
+            return try corruption(
+                at: index, lsn: chain.nextLSN, offset: chain.offset, claimed: claimed ?? chain.nextLSN,
+                what: "a frame that was on stable storage is damaged or missing", code: .corrupted, chain: chain)
+        case .inProgress:
+            plan.outcome = .inProgress
+            return finish(index, chain: chain, discard: false)
+        case .tornTail:
+            plan.outcome = .tornTail
+            if let end = survey.end { plan.tail = .init(base: found[index].base, range: chain.offset..<end) }
+            return finish(index, chain: chain, discard: true)
+        case .end, .crossOver, .acceptFrame:
+            // The last two can't be: the evidence given rules them out.
+            plan.outcome = .unclean
+            return finish(index, chain: chain, discard: false)
+        }
+    }
+
+    private mutating func survey(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(WalError) -> TailSurvey {
+        var survey = TailSurvey()
+        try attempt("read a segment") { () throws(StorageError) in try survey.run(file, salt: salt, from: offset) }
+        plan.bytesScanned += survey.bytesRead
+        return survey
+    }
+
+    /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
+    private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
+        var claimed = max(superblock.watermark.lsn, here.claimed)
+        var later = index + 1
+        while later < found.count {
+            var salt: UInt64?
+            if case .intact(let header) = try header(later) {
+                claimed = max(claimed, header.watermark)
+                salt = header.salt
+            }
+            if claimed >= lsn { break }
+            let file = try open(later)
+            defer { headers.close(file) }
+            claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
+            later += 1
+        }
+        return claimed >= lsn ? claimed : nil
+    }
+
+    /// The header block of the segment in which recovery begins is damaged: it was synced before anything relied on it.
+    private mutating func damagedHeader(_ index: Int) throws(WalError) -> RecoveryPlan {
+        let finding = try header(index)
+        let what =
+            switch finding {
+            case .damaged(let reason): reason
+            default: "the header block is missing"
+            }
+        if superblock.epoch == 0 {
+            // The log was being made when it stopped: no event can have been written.
+            plan.isNew = true
+            plan.leftovers += found.map(\.name)
+            plan.outcome = .created
+            return plan
+        }
+        return try corruption(
+            at: index, lsn: found[index].base, offset: 0, claimed: max(superblock.watermark.lsn, found[index].base), what: what,
+            code: .corrupted)
+    }
+
+    /// The log ends at the point reached, in segment `index`, which becomes the active one.
+    private mutating func finish(_ index: Int, chain: FrameChain, discard: Bool) -> RecoveryPlan {
+        if discard {
+            plan.discarded = Array(found[(index + 1)...])
+            found.removeSubrange((index + 1)...)
+        } else if index + 1 < found.count {
+            found.removeSubrange((index + 1)...)
+        }
+        plan.segments = found
+        plan.segments[index].end = chain.mark(in: found[index].base)
+        plan.end = chain.mark(in: found[index].base)
+        plan.firstUnsettled = min(index, found.firstIndex { $0.base == superblock.watermark.segment } ?? 0)
+        return plan
+    }
+
+    /// A decided cut that a stop interrupted: everything behind it goes, whatever it is.
+    private mutating func finishDecidedCut(
+        _ index: Int, chain: FrameChain, file: any StorageFile, salt: UInt64
+    ) throws(WalError) -> RecoveryPlan {
+        let survey = try survey(file, salt: salt, from: chain.offset)
+        var result = finish(index, chain: chain, discard: true)
+        result.outcome = superblock.cutKind == .repair ? .pointInTime : .unclean
+        result.cut = .init(
+            kind: superblock.cutKind, lsn: superblock.cut, base: found[index].base, sequence: found[index].sequence,
+            predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil)
+        return result
+    }
+
+    /// Durable data is damaged: an error, or, on request, a plan that keeps all before it.
+    private mutating func corruption(
+        at index: Int?, lsn: UInt64, offset: UInt64, claimed: UInt64, what: String, code: WalError.Code, chain: FrameChain? = nil
+    ) throws(WalError) -> RecoveryPlan {
+        let name = index.map { found[$0].name } ?? FileNames.segment(base: lsn)
+        let error = WalError(
+            code, "\(what); \(Self.advice)", path: headers.path(name), offset: offset, lsns: LSN(lsn)...LSN(max(lsn, claimed)))
+        guard options.recovery == .pointInTime, isDeep else { throw error }
+        plan.damage = error
+        plan.outcome = .pointInTime
+        if let index, let chain {
+            var result = finish(index, chain: chain, discard: true)
+            result.cut = .init(
+                kind: .repair, lsn: lsn - 1, base: found[index].base, sequence: found[index].sequence,
+                predecessor: found[index].header?.predecessor ?? .init(), replaces: true)
+            return result
+        }
+        return cutAtDamagedSegment(index, lsn: lsn)
+    }
+
+    /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
+    private mutating func cutAtDamagedSegment(_ index: Int?, lsn: UInt64) -> RecoveryPlan {
+        plan.discarded = found
+        plan.segments = []
+        plan.cut = .init(
+            kind: .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence, predecessor: .init(), replaces: true)
+        plan.end = Mark(
+            lsn: lsn - 1, segment: lsn, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
+        return plan
+    }
+}

@@ -1,0 +1,86 @@
+/// What recovery knows of a point at which it looks for the next frame.
+package struct TailEvidence: Sendable, Hashable {
+    /// The next segment's header is intact and says that its predecessor ends exactly here.
+    package var successorContinues: Bool
+    /// The frame at the point is whole and fits the chain.
+    package var frameIsWhole: Bool
+    /// Something with a valid checksum claims that the next event was on stable storage.
+    package var isVouched: Bool
+    /// Another process holds the lock and may be writing here now (read-only open).
+    package var writerIsLive: Bool
+    /// There is something behind the point: bytes that are not zero, or later segments.
+    package var isFollowed: Bool
+
+    package init(
+        successorContinues: Bool, frameIsWhole: Bool, isVouched: Bool, writerIsLive: Bool, isFollowed: Bool
+    ) {
+        self.successorContinues = successorContinues
+        self.frameIsWhole = frameIsWhole
+        self.isVouched = isVouched
+        self.writerIsLive = writerIsLive
+        self.isFollowed = isFollowed
+    }
+}
+
+/// What recovery makes of a point.
+package enum TailVerdict: String, Sendable, Hashable, CaseIterable {
+    /// The segment is complete; go on in the next one.
+    case crossOver
+    /// Take the frame and go on behind it.
+    case acceptFrame
+    /// Durable data is damaged or missing.
+    case corruption
+    /// The end is in motion.
+    case inProgress
+    /// The log ends here, and nothing follows.
+    case end
+    /// The log ends here; what follows was never durable.
+    case tornTail
+}
+
+/// The decision table of recovery. Every combination of evidence matches exactly one row, which a test shows by walking
+/// them all (the idea is that of the recovery cases in TigerBeetle's journal). A nil column does not matter.
+package enum RecoveryTable {
+    package struct Row: Sendable {
+        package var name: String
+        package var successorContinues: Bool?
+        package var frameIsWhole: Bool?
+        package var isVouched: Bool?
+        package var writerIsLive: Bool?
+        package var isFollowed: Bool?
+        package var verdict: TailVerdict
+
+        package func matches(_ evidence: TailEvidence) -> Bool {
+            (successorContinues ?? evidence.successorContinues) == evidence.successorContinues
+                && (frameIsWhole ?? evidence.frameIsWhole) == evidence.frameIsWhole
+                && (isVouched ?? evidence.isVouched) == evidence.isVouched
+                && (writerIsLive ?? evidence.writerIsLive) == evidence.writerIsLive
+                && (isFollowed ?? evidence.isFollowed) == evidence.isFollowed
+        }
+    }
+
+    package static let rows: [Row] = [
+        // A roll fixed the end of this segment: whatever lies behind it (index, footer, a group written again elsewhere)
+        // is no event of the log.
+        Row(name: "rolled", successorContinues: true, verdict: .crossOver),
+        Row(name: "whole frame", successorContinues: false, frameIsWhole: true, verdict: .acceptFrame),
+        // Not even a live writer takes back what was durable.
+        Row(name: "damage", successorContinues: false, frameIsWhole: false, isVouched: true, verdict: .corruption),
+        Row(
+            name: "live writer", successorContinues: false, frameIsWhole: false, isVouched: false, writerIsLive: true,
+            verdict: .inProgress),
+        Row(
+            name: "end", successorContinues: false, frameIsWhole: false, isVouched: false, writerIsLive: false,
+            isFollowed: false, verdict: .end),
+        Row(
+            name: "torn tail", successorContinues: false, frameIsWhole: false, isVouched: false, writerIsLive: false,
+            isFollowed: true, verdict: .tornTail),
+    ]
+
+    /// The verdict of the one row that matches.
+    package static func verdict(for evidence: TailEvidence) -> TailVerdict {
+        for row in rows where row.matches(evidence) { return row.verdict }
+        // The rows cover all combinations, which the test of this table proves.
+        preconditionFailure("the recovery table has a gap: \(evidence)")
+    }
+}

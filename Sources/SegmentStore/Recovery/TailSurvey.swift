@@ -1,0 +1,67 @@
+/// What lies behind a point of a segment: claims of durability, bytes that are not zero, frame headers.
+///
+/// Looks at every eighth byte for a frame header or footer whose checksum holds at its own offset; nothing else counts.
+package struct TailSurvey: Sendable {
+    /// The highest LSN that a frame or footer there claims to have been durable.
+    package var claimed: UInt64 = 0
+    /// The offset behind the last byte that is not zero, if there is one.
+    package var end: UInt64?
+    /// Whether there is a frame header whose checksum holds.
+    package var hasFrame = false
+    /// First LSN and offset of the first such frame.
+    package var firstFrame: (lsn: UInt64, offset: UInt64)?
+    package var bytesRead: UInt64 = 0
+
+    private static let chunk = 256 << 10
+
+    package init() {}
+
+    /// Surveys a file from `offset` (a multiple of 8) to its end. Without a salt only footers and bytes are seen.
+    package mutating func run(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(StorageError) {
+        let size = try file.size()
+        let window = ByteWindow(file, limit: size)
+        var position = offset
+        while position < size {
+            let reach = Int(min(UInt64(Self.chunk + Layout.footerSize), size - position))
+            guard let bytes = try window.bytes(at: position, count: reach) else { break }
+            let count = min(reach, Self.chunk)
+            look(bytes, count: count, reach: reach, at: position, salt: salt)
+            position += UInt64(count)
+            bytesRead += UInt64(count)
+        }
+    }
+
+    private mutating func look(_ bytes: UnsafeRawPointer, count: Int, reach: Int, at base: UInt64, salt: UInt64?) {
+        var step = 0
+        while step < count {
+            if step + 512 <= count, isZero(bytes + step, 512) {
+                step += 512
+                continue
+            }
+            let stop = min(step + 512, count)
+            while step < stop {
+                inspect(bytes + step, left: reach - step, at: base + UInt64(step), salt: salt)
+                step += 8
+            }
+        }
+    }
+
+    private mutating func inspect(_ bytes: UnsafeRawPointer, left: Int, at offset: UInt64, salt: UInt64?) {
+        guard left >= 8 else {
+            for byte in 0..<left where bytes.load(byte, as: UInt8.self) != 0 { end = offset + UInt64(byte) + 1 }
+            return
+        }
+        let word = bytes.load(0, as: UInt64.self)
+        guard word != 0 else { return }
+        end = offset + 8
+        if word == SegmentFooter.magic, left >= Layout.footerSize {
+            let block = Block(UnsafeRawBufferPointer(start: bytes, count: Layout.footerSize))
+            if let footer = SegmentFooter(block, offset: offset) { claimed = max(claimed, footer.summary.lastLSN) }
+        }
+        guard let salt, left >= Layout.frameHeaderSize, bytes.load(4, as: UInt16.self) == FrameHeader.magic else { return }
+        guard let header = FrameHeader(at: bytes, seed: FrameHeader.seed(salt: salt, offset: offset)) else { return }
+        if !hasFrame { firstFrame = (header.firstLSN, offset) }
+        hasFrame = true
+        claimed = max(claimed, header.watermark)
+    }
+}

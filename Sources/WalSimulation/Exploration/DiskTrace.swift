@@ -1,0 +1,16 @@
+/// All that changed on a simulated disk from the start of a recording, with the caller's marks in their places.
+package struct DiskTrace: Sendable {
+    enum Event: Sendable {
+        case operation(DiskOperation)
+        case mark(TraceMark)
+    }
+
+    /// The disk at the start of the recording.
+    let base: DiskModel
+    /// What earlier lives had marked.
+    let earlierMarks: [TraceMark]
+    var events: [Event] = []
+
+    /// The number of events; crash points are counted from 0 to this.
+    package var count: Int { events.count }
+}

@@ -1,0 +1,66 @@
+/// A directory: its names as programs see them, the durable ones, and the changes in between.
+struct DirectoryNode: Sendable {
+    /// What a name leads to.
+    ///
+    /// Directories are known by their path: they are never renamed or removed.
+    enum Entry: Sendable, Hashable {
+        case file(Int)
+        case directory
+    }
+
+    struct Link: Sendable, Hashable {
+        var name: String
+        var entry: Entry
+    }
+
+    /// The arrival half of a move between directories, without which the departure must not survive.
+    struct Arrival: Sendable, Hashable {
+        var directory: String
+        var sequence: Int
+    }
+
+    /// One change of names that a crash keeps whole or not at all: create adds, unlink removes, rename does both.
+    struct NameChange: Sendable {
+        var sequence: Int
+        var removed: Link?
+        var added: Link?
+        var needs: Arrival?
+
+        func apply(to entries: inout [String: Entry]) {
+            // An older change that was lost, or a newer one, may have left something else under the name.
+            if let removed, entries[removed.name] == removed.entry { entries[removed.name] = nil }
+            if let added { entries[added.name] = added.entry }
+        }
+    }
+
+    private(set) var entries: [String: Entry] = [:]
+    private(set) var durable: [String: Entry] = [:]
+    private(set) var pending: [NameChange] = []
+
+    init() {}
+
+    /// A directory all of whose names are durable.
+    init(durable: [String: Entry]) {
+        entries = durable
+        self.durable = durable
+    }
+
+    mutating func change(_ change: NameChange) {
+        change.apply(to: &entries)
+        pending.append(change)
+    }
+
+    /// Adds a durable name, past all pending changes.
+    mutating func plant(_ link: Link) {
+        entries[link.name] = link.entry
+        durable[link.name] = link.entry
+    }
+
+    /// Makes the changes up to a sequence number durable and returns them.
+    mutating func makeDurable(through sequence: Int) -> ArraySlice<NameChange> {
+        let settled = pending.prefix { $0.sequence <= sequence }
+        pending.removeFirst(settled.count)
+        for change in settled { change.apply(to: &durable) }
+        return settled
+    }
+}

@@ -1,0 +1,212 @@
+import SegmentStore
+import WalPlatform
+
+/// The whole state of a simulated disk as a value: copying it is cheap, and copies share what they don't change.
+///
+/// Methods named like calls of the seam do what the call does; they throw before they change anything.
+struct DiskModel: Sendable {
+    let sectorSize: Int
+    var flaws = DiskFlaws()
+    var files: [Int: FileNode] = [:]
+    var directories: [String: DirectoryNode] = ["/": DirectoryNode()]
+    /// The order of all changes; also gives files their numbers.
+    private(set) var sequence = 0
+
+    init(sectorSize: Int) {
+        self.sectorSize = sectorSize
+    }
+
+    mutating func nextSequence() -> Int {
+        sequence += 1
+        return sequence
+    }
+
+    // MARK: Files
+
+    func file(_ id: Int, _ operation: StorageError.Operation, _ path: String) throws(StorageError) -> FileNode {
+        guard let file = files[id] else {
+            throw StorageError(operation, path, errno: ErrorNumber.badDescriptor)
+        }
+        return file
+    }
+
+    mutating func write(_ id: Int, at offset: Int, _ bytes: UnsafeRawBufferPointer) {
+        let sequence = nextSequence()
+        files[id]?.write(at: offset, bytes, sequence: sequence, sectorSize: sectorSize)
+    }
+
+    mutating func setSize(_ id: Int, _ size: Int, allocating: Bool) {
+        let sequence = nextSequence()
+        files[id]?.setSize(size, allocating: allocating, sequence: sequence, sectorSize: sectorSize)
+    }
+
+    mutating func sync(_ id: Int) {
+        guard !flaws.ignoresFileSync else { return }
+        files[id]?.sync()
+    }
+
+    /// Room taken by all files that can still be reached, in bytes.
+    var usedBytes: Int {
+        files.values.reduce(0) { $1.isLinked || $1.handles > 0 ? $0 + $1.allocated : $0 }
+    }
+
+    // MARK: Names
+
+    func directory(_ path: String, _ operation: StorageError.Operation) throws(StorageError) -> DirectoryNode {
+        let canonical = DiskPath.canonical(path)
+        if let directory = directories[canonical] { return directory }
+        let isFile = (try? link(at: path, operation).entry) != nil
+        throw StorageError(
+            operation, path,
+            errno: isFile ? ErrorNumber.notDirectory : ErrorNumber.notFound)
+    }
+
+    /// The directory a path lies in, the name in it, and what the name leads to.
+    func link(at path: String, _ operation: StorageError.Operation) throws(StorageError) -> (
+        parent: String, name: String, entry: DirectoryNode.Entry?
+    ) {
+        guard let (parent, name) = DiskPath.split(DiskPath.canonical(path)) else {
+            throw StorageError(operation, path, errno: ErrorNumber.isDirectory)
+        }
+        guard let directory = directories[parent] else {
+            throw StorageError(operation, path, errno: ErrorNumber.notFound)
+        }
+        return (parent, name, directory.entries[name])
+    }
+
+    /// The number of an existing file.
+    func fileID(at path: String, _ operation: StorageError.Operation) throws(StorageError) -> Int {
+        switch try link(at: path, operation).entry {
+        case .file(let id): return id
+        case .directory: throw StorageError(operation, path, errno: ErrorNumber.isDirectory)
+        case nil: throw StorageError(operation, path, errno: ErrorNumber.notFound)
+        }
+    }
+
+    mutating func create(_ path: String, _ operation: StorageError.Operation = .create) throws(StorageError) -> Int {
+        let (parent, name, entry) = try link(at: path, operation)
+        guard entry == nil else {
+            throw StorageError(operation, path, errno: ErrorNumber.alreadyExists)
+        }
+        let id = nextSequence()
+        files[id] = FileNode()
+        change(parent, sequence: id, added: .init(name: name, entry: .file(id)))
+        return id
+    }
+
+    mutating func createDirectory(_ path: String) throws(StorageError) {
+        let canonical = DiskPath.canonical(path)
+        guard canonical != "/" else {
+            throw StorageError(.createDirectory, path, errno: ErrorNumber.alreadyExists)
+        }
+        let (parent, name, entry) = try link(at: path, .createDirectory)
+        guard entry == nil else {
+            throw StorageError(.createDirectory, path, errno: ErrorNumber.alreadyExists)
+        }
+        directories[canonical] = DirectoryNode()
+        change(parent, sequence: nextSequence(), added: .init(name: name, entry: .directory))
+    }
+
+    mutating func unlink(_ path: String) throws(StorageError) {
+        let id = try fileID(at: path, .unlink)
+        let (parent, name, _) = try link(at: path, .unlink)
+        change(parent, sequence: nextSequence(), removed: .init(name: name, entry: .file(id)))
+        files[id]?.isLinked = false
+    }
+
+    /// Directories can't be renamed here: no log does it, and their path is their identity.
+    mutating func rename(_ from: String, to: String) throws(StorageError) {
+        let id = try fileID(at: from, .rename)
+        let source = try link(at: from, .rename)
+        let target = try link(at: to, .rename)
+        switch target.entry {
+        case .directory: throw StorageError(.rename, to, errno: ErrorNumber.isDirectory)
+        case .file(id): return
+        case .file(let replaced): files[replaced]?.isLinked = false
+        case nil: break
+        }
+        let removed = DirectoryNode.Link(name: source.name, entry: .file(id))
+        let added = DirectoryNode.Link(name: target.name, entry: .file(id))
+        let sequence = nextSequence()
+        if source.parent == target.parent {
+            change(source.parent, sequence: sequence, removed: removed, added: added)
+        } else {
+            change(target.parent, sequence: sequence, added: added)
+            change(
+                source.parent, sequence: nextSequence(), removed: removed,
+                needs: .init(directory: target.parent, sequence: sequence))
+        }
+    }
+
+    mutating func syncDirectory(_ path: String) throws(StorageError) {
+        _ = try directory(path, .syncDirectory)
+        guard !flaws.ignoresDirectorySync else { return }
+        settle(DiskPath.canonical(path), through: .max)
+        dropUnreachable()
+    }
+
+    /// Forgets files that no name, durable or to come, and no handle leads to.
+    mutating func dropUnreachable() {
+        var candidates = Set(files.filter { !$0.value.isLinked && $0.value.handles == 0 }.keys)
+        guard !candidates.isEmpty else { return }
+        for directory in directories.values {
+            for case .file(let id) in directory.durable.values { candidates.remove(id) }
+            for change in directory.pending {
+                if case .file(let id)? = change.added?.entry { candidates.remove(id) }
+            }
+        }
+        for id in candidates { files[id] = nil }
+    }
+
+    private mutating func change(
+        _ directory: String, sequence: Int, removed: DirectoryNode.Link? = nil, added: DirectoryNode.Link? = nil,
+        needs: DirectoryNode.Arrival? = nil
+    ) {
+        directories[directory]?.change(.init(sequence: sequence, removed: removed, added: added, needs: needs))
+    }
+
+    /// A departure that becomes durable takes its arrival with it, as a journalling file system does.
+    private mutating func settle(_ directory: String, through sequence: Int) {
+        let settled = directories[directory]?.makeDurable(through: sequence) ?? []
+        for case let arrival? in settled.map(\.needs) {
+            settle(arrival.directory, through: arrival.sequence)
+            settleCreation(of: arrival.directory)
+        }
+    }
+
+    private mutating func settleCreation(of path: String) {
+        guard let (parent, name) = DiskPath.split(path) else { return }
+        let creation = directories[parent]?.pending.first { $0.added == .init(name: name, entry: .directory) }
+        if let creation { settle(parent, through: creation.sequence) }
+        settleCreation(of: parent)
+    }
+}
+
+extension DiskModel {
+    /// Files that some crash can leave reachable, by number.
+    var reachableFiles: [(key: Int, value: FileNode)] {
+        var reachable: Set<Int> = []
+        for directory in directories.values {
+            for case .file(let id) in directory.durable.values { reachable.insert(id) }
+            for change in directory.pending {
+                if case .file(let id)? = change.added?.entry { reachable.insert(id) }
+            }
+        }
+        return files.filter { reachable.contains($0.key) }.sorted { $0.key < $1.key }
+    }
+
+    /// Keeps the number of a file taken over from another disk from being given out again.
+    mutating func reserve(_ id: Int) {
+        sequence = max(sequence, id)
+    }
+}
+
+extension DiskModel {
+    /// The disk once every program on it is gone.
+    func withoutHandles() -> DiskModel {
+        var result = self
+        for id in result.files.keys { result.files[id]?.handles = 0 }
+        result.dropUnreachable()
+        return result
+    }
+}

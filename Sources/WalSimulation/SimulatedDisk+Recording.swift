@@ -1,0 +1,30 @@
+extension SimulatedDisk {
+    /// Starts a new trace from the disk as it is now, dropping one that was being recorded.
+    ///
+    /// - Parameter marks: Those of earlier lives, which states of this trace then have before their own.
+    package func startRecording(after marks: some Sequence<TraceMark> = []) {
+        let marks = Array(marks)
+        withState { state in
+            state.recording = DiskTrace(base: state.model.withoutHandles(), earlierMarks: marks)
+        }
+    }
+
+    /// Notes something in the trace, if one is being recorded.
+    package func mark(_ mark: TraceMark) {
+        withState { $0.recording?.events.append(.mark(mark)) }
+    }
+
+    /// Ends the recording; nil if there was none.
+    package func stopRecording() -> DiskTrace? {
+        withState { state in
+            let trace = state.recording
+            state.recording = nil
+            return trace
+        }
+    }
+
+    /// The trace so far, while the recording goes on; nil if there is none.
+    package var recordedTrace: DiskTrace? {
+        withState { $0.recording }
+    }
+}
