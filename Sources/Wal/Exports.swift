@@ -1,0 +1,2 @@
+@_exported public import SegmentStore
+@_exported public import WalPlatform

@@ -1,0 +1,141 @@
+internal import SegmentStore
+internal import WalPlatform
+
+extension LogCore {
+    /// Throws unless commits are still possible.
+    ///
+    /// - Parameter lsn: what the caller waits for; nil if it has just come.
+    func checkAlive(waitingFor lsn: UInt64? = nil) throws(WalError) {
+        switch queue.phase {
+        case .open, .draining, .diskFull: return
+        case .failed: throw failureError
+        case .readOnly: throw readOnlyError
+        case .closed:
+            if let failure = signals.failure.value { throw failure.asFailure }
+            guard let lsn else { throw closedError }
+            throw lsn > store.writtenLSN
+                ? WalError(.discarded, "the log was closed before the event was written", path: path, lsns: lsn.range)
+                : WalError(.closed, "the log was closed before the event was durable", path: path, lsns: lsn.range)
+        }
+    }
+
+    var failureError: WalError {
+        (signals.failure.value ?? WalError(.failed, "the log has failed", path: path)).asFailure
+    }
+
+    var closedError: WalError { WalError(.closed, "the log is closed", path: path) }
+
+    var readOnlyError: WalError {
+        WalError(.readOnly, "the log was opened for reading; open it without readOnly to change it", path: path)
+    }
+
+    var diskFullError: WalError {
+        signals.diskFull.value ?? WalError(.diskFull, "the disk is full", path: path)
+    }
+
+    /// Whether the event can't be written now for want of room.
+    private func isStuck(_ lsn: UInt64) -> Bool { store.writtenLSN < lsn && queue.isDiskFull }
+
+    func checkAssigned(_ lsn: UInt64) throws(WalError) {
+        let newest = queue.lastAssigned
+        guard lsn <= newest else {
+            throw WalError(
+                .notYetWritten, "LSN \(lsn) is above the newest accepted, \(newest)", path: path, lsns: lsn.range)
+        }
+    }
+
+    /// Returns once the event, which has been assigned, is durable. Leads the commit if nobody does.
+    func makeDurable(_ lsn: UInt64) throws(WalError) {
+        if store.durableLSN >= lsn { return }
+        if try leadDurably(lsn) { return }
+        var hasSlept = false
+        while true {
+            let word = signals.durable[queue.generation(covering: lsn)]
+            let seen = word.load()
+            if store.durableLSN >= lsn {
+                // Who was woken to lead the next sync and needs none passes that on.
+                if hasSlept && committer.token.isFree { word.bumpAndWakeOne() }
+                return
+            }
+            try checkAlive(waitingFor: lsn)
+            if try leadDurably(lsn) { return }
+            if isStuck(lsn) { throw diskFullError }
+            word.wait(while: seen)
+            hasSlept = true
+        }
+    }
+
+    /// Commits for everybody if the token is free. Returns whether it did, the event being durable then.
+    private func leadDurably(_ lsn: UInt64) throws(WalError) -> Bool {
+        guard committer.token.tryAcquire() else { return false }
+        defer { committer.release() }
+        if store.durableLSN >= lsn { return true }
+        try committer.commitDurably(needed: lsn)
+        return store.durableLSN >= lsn
+    }
+
+    /// Returns once the event, which has been assigned, is in the file. Writes it if nobody does.
+    func makeWritten(_ lsn: UInt64) throws(WalError) {
+        while true {
+            let seen = signals.written.load()
+            if store.writtenLSN >= lsn { return }
+            try checkAlive(waitingFor: lsn)
+            if committer.token.tryAcquire() {
+                defer {
+                    committer.release()
+                    // The policy's sync is the writer's to do.
+                    if options.sync != .never { queue.wakeWriter() }
+                }
+                try committer.write(through: lsn)
+                return
+            }
+            if isStuck(lsn) { throw diskFullError }
+            signals.written.wait(while: seen)
+        }
+    }
+
+    // MARK: Suspending
+
+    func makeDurable(_ lsn: UInt64) async throws(WalError) {
+        let (store, queue) = (self.store, self.queue)
+        while store.durableLSN < lsn {
+            try checkAlive(waitingFor: lsn)
+            try await signals.tasks.wait(for: .durable(lsn)) {
+                store.durableLSN >= lsn || self.isDead(lsn)
+            } started: {
+                queue.requestCommit(sync: true)
+            }
+            if store.durableLSN < lsn { try throwIfStuck(lsn) }
+        }
+    }
+
+    func makeWritten(_ lsn: UInt64) async throws(WalError) {
+        let (store, queue) = (self.store, self.queue)
+        while store.writtenLSN < lsn {
+            try checkAlive(waitingFor: lsn)
+            try await signals.tasks.wait(for: .written(lsn)) {
+                store.writtenLSN >= lsn || self.isDead(lsn)
+            } started: {
+                queue.requestCommit(sync: false)
+            }
+            if store.writtenLSN < lsn { try throwIfStuck(lsn) }
+        }
+    }
+
+    /// Whether waiting for the event has no end in sight.
+    private func isDead(_ lsn: UInt64) -> Bool {
+        switch queue.phase {
+        case .failed, .closed, .readOnly: true
+        case .open, .draining, .diskFull: isStuck(lsn)
+        }
+    }
+
+    private func throwIfStuck(_ lsn: UInt64) throws(WalError) {
+        if isStuck(lsn) { throw diskFullError }
+    }
+}
+
+extension UInt64 {
+    /// The LSN alone, as the events an error concerns.
+    var range: ClosedRange<LSN> { LSN(self)...LSN(self) }
+}

@@ -1,0 +1,247 @@
+internal import SegmentStore
+internal import Synchronization
+internal import WalPlatform
+
+/// All of a log but the object the user holds: the threads hold this, so that the public object can go at any time.
+///
+/// Lock order: `maintenanceLock` → the store's own; commit token → queue's lock, the mutexes of waiters and observer.
+/// The maintenance lock and the token are taken together in `end` alone, by the one thread that closes.
+final class LogCore: Sendable {
+    let options: WriteAheadLog.Options
+    let path: String
+    let store: LogStore
+    let queue: AppendQueue
+    let signals: Signals
+    let counters: Counters
+    let committer: Committer
+    let maintenance: MaintenanceSignal
+    let hub: ObserverHub?
+    /// Makes its holder the one caller of the store's maintenance steps and of truncation. Held during system calls.
+    let maintenanceLock = Lock()
+
+    private let writerThread = Mutex<SystemThread?>(nil)
+    private let maintenanceThread = Mutex<SystemThread?>(nil)
+    private let hasEnded = Atomic<Bool>(false)
+    /// What a shutdown that finds the log closed must say: that not all of it was made durable.
+    private let endError = SharedError()
+    /// What freeing the directory failed with; for close.
+    private let closeError = SharedError()
+
+    static func open(_ path: String, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
+        try options.validate()
+        let counters = Counters()
+        let maintenance = MaintenanceSignal(segmentSize: options.segmentSize)
+        var hub: ObserverHub?
+        if let observer = options.observer {
+            do throws(SystemThread.StartError) {
+                hub = try ObserverHub.start(observer, label: path, limit: options.observerQueue)
+            } catch {
+                throw noThread(path, error)
+            }
+        }
+        do throws(WalError) {
+            let environment = environment(options, counters, maintenance, hub)
+            let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
+            let core = LogCore(path, options, store, counters, maintenance, hub)
+            if !options.readOnly { try core.startThreads() }
+            hub?.post(.lifecycle(.running))
+            return core
+        } catch {
+            if error.code == .corrupted { hub?.post(.corruption(error)) }
+            hub?.finish()
+            throw error
+        }
+    }
+
+    private static func environment(
+        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+    ) -> StoreEnvironment {
+        StoreEnvironment(
+            storage: options.storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64
+        ) { event in
+            switch event {
+            case .rolled(let base, let path):
+                counters.rolls.increment()
+                maintenance.kick()
+                hub?.post(.rolled(firstLSN: base, path: path))
+            case .settled(let base, let path):
+                maintenance.kick()
+                hub?.post(.segmentSettled(firstLSN: base, path: path))
+            case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
+            case .deleted(let base, let path): hub?.post(.segmentDeleted(firstLSN: base, path: path))
+            case .corruption(let error): hub?.post(.corruption(error))
+            }
+        }
+    }
+
+    private init(
+        _ path: String, _ options: WriteAheadLog.Options, _ store: LogStore, _ counters: Counters,
+        _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+    ) {
+        self.path = path
+        self.options = options
+        self.store = store
+        self.counters = counters
+        self.maintenance = maintenance
+        self.hub = hub
+        queue = AppendQueue(
+            nextLSN: store.writtenLSN + 1, byteLimit: options.queueBytes, eventLimit: options.queueEvents,
+            largestUnit: store.largestUnit, isReadOnly: options.readOnly)
+        signals = Signals(queue: queue)
+        committer = Committer(
+            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance)
+    }
+
+    private func startThreads() throws(WalError) {
+        // The writer's first step comes before any other commit: it gets the token before anybody can ask for it.
+        committer.token.acquire()
+        do throws(SystemThread.StartError) {
+            let maintenance = try SystemThread(name: "wal-maintain") { [self] in MaintenanceThread(core: self).run() }
+            maintenanceThread.withLock { $0 = maintenance }
+            let writer = try SystemThread(name: "wal-writer") { [self] in WriterThread(core: self).run() }
+            writerThread.withLock { $0 = writer }
+        } catch {
+            _ = queue.advance(to: .closed)
+            end(cleanly: false)
+            throw Self.noThread(path, error)
+        }
+    }
+
+    private static func noThread(_ path: String, _ error: SystemThread.StartError) -> WalError {
+        WalError(
+            .noThread, "the system refused a thread for the log; lower the number of threads or raise the limit",
+            path: path, errno: Errno(rawValue: error.errno))
+    }
+
+    var state: WriteAheadLog.State {
+        switch queue.phase {
+        case .open, .diskFull, .readOnly: .running
+        case .draining: .draining
+        case .failed: .failed
+        case .closed: .closed
+        }
+    }
+
+    /// A step that is no commit has moved the durable position.
+    func durableMovedElsewhere() {
+        signals.durable.wakeAll()
+        signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+    }
+
+    // MARK: The end
+
+    /// Closes the store. Called once, by the writer thread; it holds the commit token and never gives it back.
+    func end(cleanly: Bool) {
+        maintenance.stop()
+        maintenanceThread.withLock { $0 }?.join()
+        let discarded = queue.lastAssigned - store.writtenLSN
+        do throws(WalError) {
+            // A truncation that is under way on some thread ends first.
+            try maintenanceLock.withLock { () throws(WalError) in
+                if cleanly { try store.closeCleanly() } else { try store.abandon() }
+            }
+        } catch {
+            if cleanly {
+                endError.set(signals.failure.setIfUnset(error).asFailure)
+                try? store.abandon()
+            } else {
+                closeError.set(error)
+            }
+        }
+        if !cleanly {
+            if let failure = signals.failure.value {
+                endError.set(failure.asFailure)
+            } else if discarded > 0 {
+                endError.set(discarding(discarded))
+            }
+        }
+        _ = queue.advance(to: .closed)
+        hub?.post(.lifecycle(.closed))
+        hub?.finish()
+        hasEnded.store(true, ordering: .releasing)
+        signals.wakeEverybody()
+    }
+
+    private func discarding(_ count: UInt64) -> WalError {
+        WalError(
+            .discarded, "close() discarded the last \(count) events, which were not yet written", path: path,
+            lsns: LSN(store.writtenLSN + 1)...LSN(queue.lastAssigned))
+    }
+
+    /// Has the log closed without waiting for it.
+    func requestClose() {
+        guard queue.advance(to: .closed) || !hasEnded.load(ordering: .acquiring) else { return }
+        if options.readOnly {
+            if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
+            do throws(WalError) { try store.abandon() } catch { closeError.set(error) }
+            hub?.post(.lifecycle(.closed))
+            hub?.finish()
+        } else {
+            queue.requestDiscard()
+        }
+        signals.wakeEverybody()
+    }
+
+    func close() throws(WalError) {
+        requestClose()
+        _ = waitForEnd(until: nil, orWhile: { true })
+        writerThread.withLock { $0 }?.join()
+        if let error = closeError.value { throw error }
+    }
+
+    /// Waits until the log is closed; returns false if the deadline passed or `goesOn` became false.
+    private func waitForEnd(until deadline: Int64?, orWhile goesOn: () -> Bool) -> Bool {
+        while true {
+            let seen = signals.lifecycle.load()
+            if hasEnded.load(ordering: .acquiring) { return true }
+            guard goesOn() else { return false }
+            let left = deadline.map { $0 - SystemClock.monotonicNanoseconds() }
+            if let left, left <= 0 { return false }
+            signals.lifecycle.wait(while: seen, timeoutNanoseconds: left)
+        }
+    }
+
+    func shutdown(timeout: Duration?) throws(WalError) {
+        if options.readOnly { return try close() }
+        let deadline = timeout.map { timeout in
+            let (sum, overflow) = SystemClock.monotonicNanoseconds().addingReportingOverflow(
+                timeout > .zero ? timeout.wholeNanoseconds : 0)
+            return overflow ? Int64.max : sum
+        }
+        let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
+        if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
+        if queue.phase == .failed { return try shutdownFailed() }
+        queue.requestRetry()
+        // Blocked producers and tasks hear that there will be no more room.
+        signals.wakeEverybody()
+        let signals = self.signals
+        let queue = self.queue
+        let isClosed = waitForEnd(until: deadline) {
+            queue.phase != .failed && signals.diskFullAttempts.load(ordering: .acquiring) == attempts
+        }
+        if isClosed {
+            if let error = endError.value { throw error }
+            return
+        }
+        if queue.phase == .failed { return try shutdownFailed() }
+        if signals.diskFullAttempts.load(ordering: .acquiring) != attempts, let error = signals.diskFull.value {
+            throw error
+        }
+        throw WalError(
+            .timedOut, "the log was not drained in time; shut it down again to wait longer, or close it", path: path)
+    }
+
+    /// A failed log can't be drained: frees the directory and says why.
+    private func shutdownFailed() throws(WalError) {
+        try close()
+        throw (signals.failure.value ?? WalError(.failed, "the log has failed", path: path)).asFailure
+    }
+}
+
+extension AppendQueue {
+    /// Has the writer try at once what found no room.
+    func requestRetry() {
+        lock.withLock { state.pointee.wantsRetry = true }
+        wakeWriter()
+    }
+}

@@ -1,0 +1,106 @@
+extension WriteAheadLog {
+    /// How a log is opened. A value: change what you need and pass it to ``WriteAheadLog/open(at:options:)``.
+    ///
+    /// ```swift
+    /// var options = WriteAheadLog.Options()
+    /// options.sync = .interval(.milliseconds(100))
+    /// let log = try WriteAheadLog.open(at: "orders.wal", options: options)
+    /// ```
+    public struct Options: Sendable {
+        /// The size of new segment files in bytes: 16 KiB to 2 GiB, a multiple of 4096. The default is 64 MiB.
+        public var segmentSize = 64 << 20
+        /// Bytes of frames between two entries of a sealed segment's index: 4 KiB to 16 MiB. The default is 64 KiB.
+        public var indexSpacing = 64 << 10
+        /// When written events are made durable without being asked. The default is `.batch`.
+        public var sync = SyncPolicy.batch
+        /// What an append does when the queue is full. The default is `.block`.
+        public var backPressure = BackPressure.block
+        /// The bound on accepted and not yet written bytes, at least 1. The default is 4 MiB. A larger event is taken
+        /// when the queue is empty.
+        public var queueBytes = 4 << 20
+        /// The bound on accepted and not yet written events, at least 1. The default is 1,048,576. A larger batch is
+        /// taken when the queue is empty.
+        public var queueEvents = 1 << 20
+        /// How coming segments are made ready. The default, nil, means `.prewritten` under the policies `.batch` and
+        /// `.bytes`, `.allocated` under the others.
+        public var preallocation: Preallocation?
+        /// What opening does about damage to durable data. The default is `.strict`.
+        public var recovery = RecoveryMode.strict
+        /// The LSN of the first event of a new log; ignored for an existing one. The default is 1.
+        public var startLSN: LSN = 1
+        /// Opens for reading alone, beside a writer or without one: nothing is written, repaired or locked. The
+        /// default is false.
+        public var readOnly = false
+        /// Makes the log if there is none. The default is true.
+        public var createIfMissing = true
+        /// How replay reaches the bytes. The default is `.mapped`.
+        public var readAccess = ReadAccess.mapped
+        /// Hears what the log does. The default is none.
+        public var observer: (any WalObserver)?
+        /// How many events wait for a slow observer before further ones are lost; at least 1. The default is 1024.
+        public var observerQueue = 1024
+        /// Where the files are. The default is the operating system's file system.
+        public var storage = LogStorage.posix
+
+        /// Makes options with the default values.
+        public init() {}
+    }
+}
+
+extension LogStorage {
+    /// The operating system's file system.
+    public static var posix: LogStorage { LogStorage(PosixStorage()) }
+}
+
+extension WriteAheadLog.Options {
+    /// Refuses what can't be used, naming the option.
+    func validate() throws(WalError) {
+        try check(
+            segmentSize % Layout.blockSize == 0
+                && (Layout.segmentSizeMin...Layout.segmentSizeMax).contains(UInt64(clamping: segmentSize)),
+            "segmentSize", "\(segmentSize)", "a multiple of \(Layout.blockSize) from 16 KiB to 2 GiB")
+        try check(
+            (Layout.indexSpacingMin...Layout.indexSpacingMax).contains(indexSpacing),
+            "indexSpacing", "\(indexSpacing)", "from 4 KiB to 16 MiB")
+        switch sync {
+        case .never, .batch: break
+        case .interval(let interval):
+            try check(
+                interval > .zero && interval <= .seconds(86_400 * 365), "sync", "interval \(interval)",
+                "an interval above zero and up to a year")
+        case .bytes(let bytes):
+            try check(bytes >= 1, "sync", "bytes \(bytes)", "at least 1 byte")
+        }
+        try check(queueBytes >= 1, "queueBytes", "\(queueBytes)", "at least 1")
+        try check(queueEvents >= 1, "queueEvents", "\(queueEvents)", "at least 1")
+        try check(observerQueue >= 1, "observerQueue", "\(observerQueue)", "at least 1")
+        try check(startLSN >= 1 && startLSN <= .max, "startLSN", "\(startLSN)", "from 1 to \(LSN.max)")
+    }
+
+    private func check(_ holds: Bool, _ name: String, _ value: String, _ legal: String) throws(WalError) {
+        guard holds else {
+            throw WalError(.invalidOption, "the option \(name) can't be \(value); it must be \(legal)")
+        }
+    }
+
+    /// The options of the layer below.
+    var storeOptions: StoreOptions {
+        var store = StoreOptions()
+        store.segmentSize = UInt64(segmentSize)
+        store.indexSpacing = indexSpacing
+        store.preallocation = preallocation ?? defaultPreallocation
+        store.recovery = recovery
+        store.startLSN = startLSN.rawValue
+        store.readOnly = readOnly
+        store.createIfMissing = createIfMissing
+        store.readAccess = readAccess
+        return store
+    }
+
+    private var defaultPreallocation: Preallocation {
+        switch sync {
+        case .batch, .bytes: .prewritten
+        case .never, .interval: .allocated
+        }
+    }
+}

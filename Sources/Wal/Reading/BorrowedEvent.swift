@@ -1,0 +1,51 @@
+/// One event of a log, in the log's own memory: reading it copies nothing, and the compiler keeps it, and every span
+/// taken from it, from outliving the step that gave it. Use ``owned()`` to keep it.
+public struct BorrowedEvent: ~Copyable, ~Escapable {
+    /// Its position.
+    public let lsn: LSN
+    /// The time it was given, else that of its writing.
+    public let time: EventTime
+    /// Its bytes.
+    public let payload: RawSpan
+    /// The bytes that were appended with it, if any.
+    public let meta: RawSpan?
+    /// Its key, if any.
+    public let key: RawSpan?
+
+    /// - Parameter view: memory that stays as it is for as long as the caller lets the new value live.
+    @_lifetime(immortal)
+    @inline(__always)
+    init(_ view: RecordView) {
+        lsn = LSN(view.lsn)
+        time = EventTime(nanosecondsSince1970: view.time)
+        payload = RawSpan(immortal: view.payload)
+        meta = if let meta = view.meta { RawSpan(immortal: meta) } else { nil }
+        key = if let key = view.key { RawSpan(immortal: key) } else { nil }
+    }
+
+    /// A copy with memory of its own.
+    public func owned() -> Event {
+        Event(lsn: lsn, payload: payload.bytes, meta: meta?.bytes, key: key?.bytes, time: time)
+    }
+
+    /// A copy of the payload.
+    public var payloadBytes: [UInt8] { payload.bytes }
+
+    /// A copy of the meta bytes, if there are any.
+    public var metaBytes: [UInt8]? { meta?.bytes }
+
+    /// A copy of the key, if there is one.
+    public var keyBytes: [UInt8]? { key?.bytes }
+}
+
+extension RawSpan {
+    // Sound because the values made here are put into a `BorrowedEvent` only, whose maker bounds its life.
+    @_lifetime(immortal)
+    @inline(__always)
+    fileprivate init(immortal buffer: UnsafeRawBufferPointer) {
+        let span = RawSpan(_unsafeBytes: buffer)
+        self = _overrideLifetime(span, borrowing: ())
+    }
+
+    fileprivate var bytes: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
+}

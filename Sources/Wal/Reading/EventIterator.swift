@@ -1,0 +1,39 @@
+internal import SegmentStore
+
+/// Pulls the events of a log one by one; ends at the newest that was written when it was made.
+///
+/// ```swift
+/// var events = try log.iterator()
+/// while let event = try events.next() { … }
+/// ```
+///
+/// Not for several threads at once. It holds the segment it is in, so that truncation and closing never pull memory
+/// away; after ``WriteAheadLog/close()`` the next step throws `closed`.
+public struct EventIterator: ~Copyable {
+    private var cursor: LogCursor
+    private let core: LogCore
+
+    init(cursor: consuming LogCursor, core: LogCore) {
+        self.cursor = cursor
+        self.core = core
+    }
+
+    /// The next event, in the log's memory, or nil behind the last. It ends with the next step.
+    ///
+    /// - Throws: `corrupted`, `missingSegment`, `truncated` if the segment was dropped meanwhile, `closed`, `io`. Nothing
+    ///   follows after an error.
+    @_lifetime(&self)
+    public mutating func next() throws(WalError) -> BorrowedEvent? {
+        guard core.queue.phase != .closed else { throw core.closedError }
+        guard let view = try cursor.next() else { return nil }
+        return BorrowedEvent(view)
+    }
+
+    /// The next event with memory of its own, or nil behind the last.
+    ///
+    /// - Throws: as ``next()``.
+    public mutating func nextOwned() throws(WalError) -> Event? {
+        guard core.queue.phase != .closed else { throw core.closedError }
+        return try cursor.next().map { Event($0) }
+    }
+}

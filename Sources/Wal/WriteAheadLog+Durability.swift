@@ -1,0 +1,79 @@
+extension WriteAheadLog {
+    /// Returns when all that was accepted before the call is in the file: it survives a kill of the process, not a power
+    /// cut.
+    ///
+    /// Blocks for a write, which it does itself if nobody does; no fsync.
+    ///
+    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
+    public func flush() throws(WalError) {
+        let last = queue.lastAssigned
+        if core.options.readOnly { return try checkNotClosed() }
+        try core.checkAlive()
+        try core.makeWritten(last)
+    }
+
+    /// Returns when all that was accepted before the call is on stable storage.
+    ///
+    /// Blocks for a write and an fsync, shared with every other caller that waits; the calling thread leads if nobody
+    /// does.
+    ///
+    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
+    public func sync() throws(WalError) {
+        let last = queue.lastAssigned
+        if core.options.readOnly { return try checkNotClosed() }
+        try core.checkAlive()
+        try core.makeDurable(last)
+    }
+
+    /// Returns when the event is on stable storage; never while it is queued or only written.
+    ///
+    /// Starts a sync at once if none that covers the event is under way; it does not wait for the sync policy. Blocks
+    /// like ``sync()``.
+    ///
+    /// - Parameter lsn: an event accepted before.
+    /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `failed`, `closed`, `discarded`.
+    public func waitDurable(_ lsn: LSN) throws(WalError) {
+        if durableLSN >= lsn { return }
+        try checkWaitable(lsn)
+        try core.makeDurable(lsn.rawValue)
+    }
+
+    /// Returns when all that was accepted before the call is in the file. Suspends meanwhile.
+    ///
+    /// - Throws: as the synchronous form, and `cancelled`.
+    public func flush() async throws(WalError) {
+        let last = queue.lastAssigned
+        if core.options.readOnly { return try checkNotClosed() }
+        try core.checkAlive()
+        try await core.makeWritten(last)
+    }
+
+    /// Returns when all that was accepted before the call is on stable storage. Suspends meanwhile.
+    ///
+    /// - Throws: as the synchronous form, and `cancelled`.
+    public func sync() async throws(WalError) {
+        let last = queue.lastAssigned
+        if core.options.readOnly { return try checkNotClosed() }
+        try core.checkAlive()
+        try await core.makeDurable(last)
+    }
+
+    /// Returns when the event is on stable storage. Suspends meanwhile; see the synchronous form.
+    ///
+    /// - Parameter lsn: an event accepted before.
+    /// - Throws: as the synchronous form, and `cancelled`.
+    public func waitDurable(_ lsn: LSN) async throws(WalError) {
+        if durableLSN >= lsn { return }
+        try checkWaitable(lsn)
+        try await core.makeDurable(lsn.rawValue)
+    }
+
+    private func checkWaitable(_ lsn: LSN) throws(WalError) {
+        if core.options.readOnly { try checkNotClosed() }
+        try core.checkAssigned(lsn.rawValue)
+    }
+
+    func checkNotClosed() throws(WalError) {
+        if queue.phase == .closed { throw core.closedError }
+    }
+}

@@ -1,0 +1,116 @@
+extension WriteAheadLog {
+    /// Starts a new segment behind all that was accepted before the call, unless the newest one has no events.
+    ///
+    /// Blocks for writes. No fsync.
+    ///
+    /// - Returns: whether a segment was started.
+    /// - Throws: `diskFull`, `failed`, `draining`, `closed`, `readOnly`.
+    @discardableResult
+    public func rotate() throws(WalError) -> Bool {
+        try checkChangeable()
+        if queue.phase == .draining {
+            throw WalError(.draining, "the log is shutting down and starts no more segments", path: path)
+        }
+        core.committer.token.acquire()
+        defer { core.committer.release() }
+        try core.checkAlive()
+        return try core.committer.rotate()
+    }
+
+    /// Starts a new segment, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Returns: whether a segment was started.
+    /// - Throws: as the synchronous form.
+    @discardableResult
+    public func rotate() async throws(WalError) -> Bool {
+        try await onThread { () throws(WalError) in try self.rotate() }
+    }
+
+    /// Drops the events before an LSN: ``firstLSN`` becomes that LSN, whole segments below it are removed.
+    ///
+    /// Blocks for syncs and for the removal. Readers inside a removed segment may finish it.
+    ///
+    /// - Parameter lsn: the oldest event to keep; up to one above the newest accepted, which empties the log.
+    /// - Returns: the paths of the files removed.
+    /// - Throws: `notYetWritten`, `truncated`, `failed`, `closed`, `readOnly`, `diskFull`, `io`.
+    @discardableResult
+    public func truncate(before lsn: LSN) throws(WalError) -> [String] {
+        try checkChangeable()
+        if lsn.rawValue > core.store.writtenLSN &+ 1, lsn.rawValue <= queue.lastAssigned &+ 1 {
+            try core.makeWritten(lsn.rawValue - 1)
+        }
+        defer {
+            core.durableMovedElsewhere()
+            // There may be room now.
+            if queue.isDiskFull { queue.requestRetry() }
+            core.maintenance.kick()
+        }
+        let core = self.core
+        do throws(WalError) {
+            return try core.maintenanceLock.withLock { () throws(WalError) in
+                try checkChangeable()
+                return try core.store.truncate(before: lsn.rawValue)
+            }
+        } catch {
+            if let cause = core.store.failure { throw core.committer.fail(cause) }
+            throw error
+        }
+    }
+
+    /// Drops the events before an LSN, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameter lsn: the oldest event to keep.
+    /// - Returns: the paths of the files removed.
+    /// - Throws: as the synchronous form.
+    @discardableResult
+    public func truncate(before lsn: LSN) async throws(WalError) -> [String] {
+        try await onThread { () throws(WalError) in try self.truncate(before: lsn) }
+    }
+
+    /// The segments, oldest first. Cheap: reads no frames.
+    ///
+    /// - Throws: `closed`, `io`.
+    public func segments() throws(WalError) -> [SegmentInfo] {
+        try checkNotClosed()
+        return try core.store.segments()
+    }
+
+    /// Reads all of the log, verifies every checksum, and says what is wrong.
+    ///
+    /// Blocks for as long as reading takes; appends go on meanwhile. Damage is in the report, not thrown.
+    ///
+    /// - Parameter progress: called now and then on the calling thread with the bytes done and the bytes in all.
+    /// - Throws: `closed`, `io`.
+    public func verify(progress: ((UInt64, UInt64) -> Void)? = nil) throws(WalError) -> VerifyReport {
+        try checkNotClosed()
+        do throws(WalError) {
+            return try core.store.verify(progress: progress)
+        } catch {
+            try checkNotClosed()
+            throw error
+        }
+    }
+
+    /// Reads and verifies all of the log on a thread of its own, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameter progress: called now and then on that thread with the bytes done and the bytes in all.
+    /// - Throws: as the synchronous form.
+    public func verify(progress: (@Sendable (UInt64, UInt64) -> Void)? = nil) async throws(WalError) -> VerifyReport {
+        try await onThread { () throws(WalError) in try self.verify(progress: progress) }
+    }
+
+    /// Looks again at what the writer of a log opened for reading has done since; blocks for disk reads.
+    ///
+    /// - Returns: whether there are new events. Of a log that is open for writing, always false.
+    /// - Throws: `closed`, `corrupted`, `missingSegment`, `io`.
+    @discardableResult
+    public func refresh() throws(WalError) -> Bool {
+        try checkNotClosed()
+        guard core.options.readOnly else { return false }
+        return try core.store.refresh()
+    }
+
+    private func checkChangeable() throws(WalError) {
+        try core.checkAlive()
+    }
+}

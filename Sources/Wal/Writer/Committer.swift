@@ -1,0 +1,163 @@
+internal import SegmentStore
+internal import Synchronization
+internal import WalPlatform
+
+/// The steps of a commit. Every method is for the holder of the commit token.
+///
+/// Lock order: token → (queue's lock | a mutex of the waiters | of the observer). The store has locks of its own, below all.
+final class Committer: Sendable {
+    let queue: AppendQueue
+    let store: LogStore
+    let token = CommitToken()
+    let signals: Signals
+    let counters: Counters
+    private let hub: ObserverHub?
+    private let maintenance: MaintenanceSignal
+
+    init(
+        queue: AppendQueue, store: LogStore, signals: Signals, counters: Counters, hub: ObserverHub?,
+        maintenance: MaintenanceSignal
+    ) {
+        self.counters = counters
+        self.queue = queue
+        self.store = store
+        self.signals = signals
+        self.hub = hub
+        self.maintenance = maintenance
+    }
+
+    /// Gives the token back and hands on: to one thread that waits for durability and isn't covered yet.
+    func release() {
+        token.release()
+        signals.written.bumpAndWakeAll()
+        signals.durable[queue.generation(covering: .max)].bumpAndWakeOne()
+    }
+
+    /// Writes the oldest block of the queue; false if the queue is empty.
+    func writeOne() throws(WalError) -> Bool {
+        guard let head = queue.head() else { return false }
+        let events = head.block.eventCount
+        let bytes = head.block.end
+        do throws(WalError) {
+            try store.write(head.block)
+        } catch {
+            throw failed(error)
+        }
+        counters.groups.increment()
+        counters.bytes.add(UInt64(bytes), ordering: .relaxed)
+        if queue.finishHead() { signals.wakeProducer() }
+        if queue.setDiskFull(false) { signals.wakeEverybody() }
+        maintenance.noteWritten(bytes)
+        signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+        hub?.post(.written(events: events, bytes: bytes, lastLSN: LSN(head.lastLSN)))
+        return true
+    }
+
+    /// Writes all up to the LSN.
+    func write(through lsn: UInt64) throws(WalError) {
+        while store.writtenLSN < lsn, try writeOne() {}
+    }
+
+    /// Makes all that was accepted before the call durable, and lets everybody know whom it covers.
+    ///
+    /// - Parameter needed: what the caller waits for. If the disk is full behind it, that is none of its concern.
+    func commitDurably(needed: UInt64 = 0) throws(WalError) {
+        let (generation, target) = queue.beginSync(through: nil)
+        do throws(WalError) {
+            try write(through: target)
+        } catch {
+            guard error.code == .diskFull, store.writtenLSN >= needed else {
+                // Nobody is left waiting for a sync that does not come.
+                queue.abortSync()
+                signals.durable[generation].bumpAndWakeAll()
+                throw error
+            }
+        }
+        try sync(generation: generation)
+    }
+
+    /// Makes all that is written durable.
+    func syncWritten() throws(WalError) {
+        let (generation, _) = queue.beginSync(through: store.writtenLSN)
+        try sync(generation: generation)
+    }
+
+    private func sync(generation: UInt64) throws(WalError) {
+        let before = store.durableLSN
+        if store.durableLSN < store.writtenLSN {
+            let start = hub == nil ? 0 : SystemClock.monotonicNanoseconds()
+            do throws(WalError) {
+                try store.sync()
+            } catch {
+                throw failed(error)
+            }
+            counters.syncs.increment()
+            if let hub {
+                let duration = Duration.nanoseconds(SystemClock.monotonicNanoseconds() - start)
+                hub.post(.synced(durableLSN: LSN(store.durableLSN), duration: duration))
+            }
+        }
+        signals.durable[generation].bumpAndWakeAll()
+        if store.durableLSN != before { maintenance.noteDurable() }
+        signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+    }
+
+    /// Starts a new segment behind all that was accepted before the call.
+    func rotate() throws(WalError) -> Bool {
+        try write(through: queue.lastAssigned)
+        do throws(WalError) {
+            return try store.rotate()
+        } catch {
+            // Without room nothing was changed and, the queue being empty, nobody else is concerned.
+            if error.code == .diskFull, store.failure == nil { throw error }
+            throw failed(error)
+        }
+    }
+
+    /// Writes and syncs what recovery found above the watermark: the first step of all.
+    func rewriteUnvouched() throws(WalError) {
+        do throws(WalError) {
+            try store.rewriteUnvouched()
+        } catch {
+            throw failed(error)
+        }
+        signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+    }
+
+    /// Turns an error of a writing step into the log's state: out of room, which passes, or failed, which stays.
+    private func failed(_ error: WalError) -> WalError {
+        if error.code == .diskFull && store.failure == nil {
+            if queue.setDiskFull(true) { hub?.post(.error(error)) }
+            signals.diskFull.set(error)
+            signals.diskFullAttempts.increment()
+            signals.wakeEverybody()
+            return error
+        }
+        return fail(store.failure ?? error)
+    }
+
+    /// Fails the log for good. Returns the error that everybody gets from now on. May be called without the token.
+    @discardableResult
+    func fail(_ cause: WalError) -> WalError {
+        let first = signals.failure.setIfUnset(cause)
+        if queue.advance(to: .failed) {
+            hub?.post(.error(first))
+            hub?.post(.lifecycle(.failed))
+        }
+        signals.wakeEverybody()
+        return first.asFailure
+    }
+}
+
+extension WalError {
+    /// The error of every call after the first cause, which it tells.
+    var asFailure: WalError {
+        var error = self
+        if code != .failed {
+            error.code = .failed
+            error.message =
+                "the log has failed and must be closed and opened again; the cause was \(code.name): \(message)"
+        }
+        return error
+    }
+}

@@ -1,0 +1,88 @@
+internal import SegmentStore
+internal import WalPlatform
+
+/// The thread that runs the store's background steps, and records the durable position once the log is idle. Sleeps
+/// without a timer while nothing happens.
+struct MaintenanceThread: ~Copyable {
+    /// The log counts as idle when nothing was appended for this long.
+    private static let idleNanoseconds: Int64 = 100_000_000
+    /// The pause after a step that failed; doubled up to the largest as long as it goes on failing.
+    private static let pauseNanoseconds: Int64 = 100_000_000
+    private static let longestPauseNanoseconds: Int64 = 5_000_000_000
+
+    private let core: LogCore
+    private let store: LogStore
+    private let signal: MaintenanceSignal
+
+    private var pause = Self.pauseNanoseconds
+    private var notBefore: Int64 = 0
+    private var recordedLSN: UInt64
+    private var activity: (assigned: UInt64, durable: UInt64) = (0, 0)
+
+    init(core: LogCore) {
+        self.core = core
+        store = core.store
+        signal = core.maintenance
+        recordedLSN = core.store.durableLSN
+    }
+
+    consuming func run() {
+        while !signal.stops {
+            let seen = signal.seen
+            let now = SystemClock.monotonicNanoseconds()
+            if core.queue.phase == .failed {
+                signal.waitDeeply(while: seen) { !signal.stops }
+            } else if now < notBefore {
+                signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
+            } else if !step() {
+                rest(seen)
+            }
+        }
+    }
+
+    /// Runs one background step; returns whether to look for another at once.
+    private mutating func step() -> Bool {
+        let durable = store.durableLSN
+        defer { if store.durableLSN != durable { core.durableMovedElsewhere() } }
+        do throws(WalError) {
+            let isDone = try core.maintenanceLock.withLock { () throws(WalError) in try store.performMaintenance() }
+            pause = Self.pauseNanoseconds
+            return isDone
+        } catch {
+            failed(error)
+            return true
+        }
+    }
+
+    private mutating func failed(_ error: WalError) {
+        notBefore = SystemClock.monotonicNanoseconds() + pause
+        pause = min(pause * 2, Self.longestPauseNanoseconds)
+        if let cause = store.failure {
+            core.committer.fail(cause)
+        } else {
+            core.hub?.post(.error(error))
+        }
+    }
+
+    /// Nothing is due: waits for something, recording the durable position if the log has been idle for long enough.
+    private mutating func rest(_ seen: UInt32) {
+        let now = (assigned: core.queue.lastAssigned, durable: store.durableLSN)
+        guard now.durable != recordedLSN else {
+            let recorded = recordedLSN
+            let store = self.store
+            signal.waitDeeply(while: seen) { !signal.stops && store.durableLSN == recorded }
+            return
+        }
+        guard now == activity else {
+            activity = now
+            signal.wait(while: seen, timeoutNanoseconds: Self.idleNanoseconds)
+            return
+        }
+        recordedLSN = now.durable
+        do throws(WalError) {
+            try core.maintenanceLock.withLock { () throws(WalError) in try store.recordWatermark() }
+        } catch {
+            failed(error)
+        }
+    }
+}
