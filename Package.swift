@@ -61,7 +61,7 @@ let package = Package(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "WalctlTests", dependencies: ["walctl"], swiftSettings: settings),
+        .testTarget(name: "WalctlTests", dependencies: ["walctl", "OrderService"], swiftSettings: settings),
         .testTarget(name: "WalPlatformTests", dependencies: ["WalPlatform"], swiftSettings: settings),
         .testTarget(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],

@@ -16,7 +16,10 @@ struct Tool {
         }
     }
 
-    static let executable: URL = {
+    static let executable = product("walctl")
+
+    /// An executable that was built with these tests.
+    static func product(_ name: String) -> URL {
         // The tests' own executable, or bundle, lies beside the products.
         #if os(macOS)
         let own = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL ?? Bundle.main.bundleURL
@@ -24,8 +27,8 @@ struct Tool {
         let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let own = URL(fileURLWithPath: link ?? CommandLine.arguments[0])
         #endif
-        return own.deletingLastPathComponent().appendingPathComponent("walctl")
-    }()
+        return own.deletingLastPathComponent().appendingPathComponent(name)
+    }
 
     /// Runs the tool to its end. Output goes through files: no pipe can fill up and block it.
     static func run(_ arguments: String..., input: Data? = nil) throws -> Result {
