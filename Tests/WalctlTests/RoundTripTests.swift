@@ -25,8 +25,8 @@ struct RoundTripTests {
     }
 
     @Test(arguments: [
-        ["--batch", "7"], ["--batch", "1000", "--sync", "bytes:1MiB"], ["--sync", "never"], ["--sync", "interval:100ms"],
-        ["--meta", "m"],
+        ["--batch", "7"], ["--batch", "1000", "--sync", "bytes:1MiB"], ["--sync", "never"],
+        ["--sync", "interval:100ms"], ["--meta", "m"],
     ])
     func `standard input comes back, however it is appended`(_ options: [String]) throws {
         let folder = try Folder()
