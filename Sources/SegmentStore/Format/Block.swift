@@ -20,7 +20,9 @@ package struct Block: Sendable, Hashable {
         bytes.replaceSubrange(offset..<offset + value.count, with: value)
     }
 
-    package func load<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
+    package func load<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Value.Type = Value.self)
+        -> Value
+    {
         bytes.withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Value.self)) }
     }
 

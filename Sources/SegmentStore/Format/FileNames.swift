@@ -38,7 +38,8 @@ package enum FileNames {
     package static func isTemporary(_ name: String) -> Bool {
         guard name.hasSuffix(temporarySuffix) else { return false }
         let stem = String(name.dropLast(temporarySuffix.count))
-        return name == spare || name == superblockTemporary || base(ofSegment: stem) != nil || base(ofCompressed: stem) != nil
+        return name == spare || name == superblockTemporary || base(ofSegment: stem) != nil
+            || base(ofCompressed: stem) != nil
     }
 
     /// Whether the name is one a log directory may hold.

@@ -8,6 +8,7 @@
 /// i64  timestamp       (flag 4)
 /// payload, meta, key
 /// ```
+@usableFromInline
 package enum Record {
     package static let hasMeta: UInt32 = 1
     package static let hasKey: UInt32 = 2
@@ -83,17 +84,23 @@ package enum Record {
 }
 
 /// One decoded event. The buffers point into the reader's memory and are valid until its next step.
+///
+/// Public so that the loop over records can be compiled into the module above; not meant for use outside this package.
 @frozen
-package struct RecordView {
-    package var lsn: UInt64
-    package var payload: UnsafeRawBufferPointer
-    package var meta: UnsafeRawBufferPointer?
-    package var key: UnsafeRawBufferPointer?
+public struct RecordView {
+    /// Its LSN.
+    public var lsn: UInt64
+    /// The event.
+    public var payload: UnsafeRawBufferPointer
+    /// What goes with it.
+    public var meta: UnsafeRawBufferPointer?
+    /// Its key.
+    public var key: UnsafeRawBufferPointer?
     /// The event's own time, else its frame's, in nanoseconds since 1970.
-    package var time: Int64
+    public var time: Int64
 
     @inlinable @inline(__always)
-    package init(
+    init(
         lsn: UInt64, payload: UnsafeRawBufferPointer, meta: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?,
         time: Int64
     ) {
@@ -109,12 +116,12 @@ extension Record {
     /// Decodes the record at `position`, not reading at or past `end`. Returns the view and the position behind it, or nil
     /// if the bytes are no record of this version: lengths are checked before they are followed.
     @inlinable @inline(__always)
-    package static func decode(
+    static func decode(
         at position: UnsafeRawPointer, end: UnsafeRawPointer, lsn: UInt64, frameTime: Int64
     ) -> (view: RecordView, next: UnsafeRawPointer)? {
         let available = end - position
         guard available >= 4 else { return nil }
-        let head = position.load(0, as: UInt32.self)
+        let head = UInt32(littleEndian: position.loadUnaligned(as: UInt32.self))
         let length = Int(head >> 8)
         if head & 0xFF == 0 && length < 0xFF_FFFF {
             guard length <= available &- 4 else { return nil }
@@ -127,7 +134,7 @@ extension Record {
     }
 
     @usableFromInline
-    package static func decodeFlagged(
+    static func decodeFlagged(
         at position: UnsafeRawPointer, end: UnsafeRawPointer, lsn: UInt64, frameTime: Int64
     ) -> (view: RecordView, next: UnsafeRawPointer)? {
         let head = position.load(0, as: UInt32.self)

@@ -30,7 +30,8 @@ package struct SparseIndex: Sendable, Hashable {
         if let last = entries.last, offset < last.offset + UInt64(spacing) { return }
         entries.append(
             IndexEntry(
-                lsn: lsn, offset: offset, newestEventTime: before.newestEventTime, newestFrameTime: before.newestFrameTime))
+                lsn: lsn, offset: offset, newestEventTime: before.newestEventTime,
+                newestFrameTime: before.newestFrameTime))
     }
 
     /// Adds an entry that was made for another copy of this index.

@@ -41,7 +41,8 @@ package struct HeaderReader: Sendable {
         }
         if let identity, header.identity != identity {
             throw WalError(
-                .foreignFile, "the segment belongs to log \(header.identity), not to \(identity); remove it from this directory",
+                .foreignFile,
+                "the segment belongs to log \(header.identity), not to \(identity); remove it from this directory",
                 path: path)
         }
         return .intact(header)
@@ -60,11 +61,13 @@ package struct HeaderReader: Sendable {
             throw WalError(.foreignFile, "the file is no segment; remove it from this directory", path: path)
         case .unsupportedVersion(let version):
             throw WalError(
-                .unsupportedFormat, "the segment has format version \(version); this software reads version \(Layout.version)",
+                .unsupportedFormat,
+                "the segment has format version \(version); this software reads version \(Layout.version)",
                 path: path)
         case .unsupportedFeatures(let bits):
             throw WalError(
-                .unsupportedFormat, "the segment needs features this software lacks (bits \(String(bits, radix: 16)))", path: path)
+                .unsupportedFormat, "the segment needs features this software lacks (bits \(String(bits, radix: 16)))",
+                path: path)
         }
     }
 

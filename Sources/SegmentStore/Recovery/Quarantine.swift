@@ -16,7 +16,7 @@ package struct Quarantine: Sendable {
     package func prepare() throws(StorageError) {
         do {
             try storage.createDirectory(folder)
-        } catch where error.alreadyExists {
+        } catch  where error.alreadyExists {
             return
         }
         try storage.syncDirectory(directory)
@@ -29,7 +29,7 @@ package struct Quarantine: Sendable {
         let copy: any StorageFile
         do {
             copy = try storage.create(folder + "/" + target)
-        } catch where error.alreadyExists {
+        } catch  where error.alreadyExists {
             // Made by an earlier try of this same repair, which may have stopped in the middle: written again.
             copy = try storage.open(folder + "/" + target, .readWrite)
         }

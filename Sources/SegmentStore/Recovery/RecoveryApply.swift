@@ -1,5 +1,4 @@
 import Synchronization
-
 import WalPlatform
 
 /// Carries out a recovery plan. Safe to be stopped anywhere: the next open makes a plan of what it finds then.
@@ -78,7 +77,7 @@ package struct RecoveryApply {
         let file: SuperblockFile
         do {
             file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite))
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             superblock.generation = 1
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
             try storage.syncDirectory(directory)
@@ -143,7 +142,7 @@ package struct RecoveryApply {
             try quarantine.prepare()
             quarantined.append(try quarantine.copy(segment.name, range: start..<end, tag: tag))
             budget -= end - start
-        } catch where error.isNoSpace {
+        } catch  where error.isNoSpace {
             // Never acknowledged as durable, and there is no room to keep it.
         }
     }
@@ -197,7 +196,9 @@ package struct RecoveryApply {
             let file = try maker.make(&header)
             let mark = Mark(startOf: header)
             plan.segments.append(
-                .init(base: cut.base, sequence: cut.sequence, name: FileNames.segment(base: cut.base), header: header, end: mark))
+                .init(
+                    base: cut.base, sequence: cut.sequence, name: FileNames.segment(base: cut.base), header: header,
+                    end: mark))
             return (file, header, mark, SegmentTally(spacing: header.indexSpacing))
         }
         guard cut.replaces else {
@@ -234,7 +235,8 @@ package struct RecoveryApply {
             }
         }
         return Result(
-            superblock: superblock, superblockFile: file, segments: segments, found: plan.segments, quarantined: quarantined)
+            superblock: superblock, superblockFile: file, segments: segments, found: plan.segments,
+            quarantined: quarantined)
     }
 
     private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {
@@ -246,7 +248,8 @@ package struct RecoveryApply {
     }
 
     private func writable(
-        _ found: RecoveryPlan.Found, _ header: SegmentHeader, _ file: any StorageFile, _ mark: Mark, _ tally: SegmentTally,
+        _ found: RecoveryPlan.Found, _ header: SegmentHeader, _ file: any StorageFile, _ mark: Mark,
+        _ tally: SegmentTally,
         isActive: Bool
     ) -> WritableSegment {
         let segment = Segment(

@@ -20,7 +20,7 @@ package struct RecoveryPlanner: Sendable {
         guard options.recovery == .pointInTime else { return try plan(isDeep: false, makeNew: makeNew) }
         do {
             return try plan(isDeep: false, makeNew: makeNew)
-        } catch where error.code == .corrupted || error.code == .missingSegment {
+        } catch  where error.code == .corrupted || error.code == .missingSegment {
             return try plan(isDeep: true, makeNew: makeNew)
         }
     }
@@ -34,7 +34,8 @@ package struct RecoveryPlanner: Sendable {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
         if let name = names.first(where: { FileNames.base(ofCompressed: $0) != nil }) {
             throw WalError(
-                .unsupportedFormat, "the segment is compressed, which this version does not read", path: headers.path(name))
+                .unsupportedFormat, "the segment is compressed, which this version does not read",
+                path: headers.path(name))
         }
         let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
         var leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
@@ -47,7 +48,8 @@ package struct RecoveryPlanner: Sendable {
             known = read
         } else {
             known = try rebuiltSuperblock(bases)
-            damage = WalError(.corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
+            damage = WalError(
+                .corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
         }
         superblock = known
         if known.epoch == 0, bases.isEmpty {
@@ -64,7 +66,8 @@ package struct RecoveryPlanner: Sendable {
         }
         if !isDeep { try checkCount(found, known) }
         var scan = RecoveryScan(
-            headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive, superblock: known,
+            headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
+            superblock: known,
             found: found, leftovers: leftovers)
         var plan = try scan.run()
         plan.mustRebuildSuperblock = mustRebuild
@@ -98,14 +101,18 @@ package struct RecoveryPlanner: Sendable {
         case .damaged:
             return try lostSuperblock("both superblock slots are damaged", path, isDeep)
         case .foreign:
-            if bases.isEmpty { throw WalError(.notALog, "the file LOG is not a superblock: this directory is no log", path: path) }
+            if bases.isEmpty {
+                throw WalError(.notALog, "the file LOG is not a superblock: this directory is no log", path: path)
+            }
             return try lostSuperblock("the file LOG is not a superblock", path, isDeep)
         case .unsupportedVersion(let version):
             throw WalError(
-                .unsupportedFormat, "the log has format version \(version); this software reads version \(Layout.version)", path: path)
+                .unsupportedFormat,
+                "the log has format version \(version); this software reads version \(Layout.version)", path: path)
         case .unsupportedFeatures(let bits):
             throw WalError(
-                .unsupportedFormat, "the log needs features this software lacks (bits \(String(bits, radix: 16)))", path: path)
+                .unsupportedFormat, "the log needs features this software lacks (bits \(String(bits, radix: 16)))",
+                path: path)
         }
     }
 
@@ -123,13 +130,15 @@ package struct RecoveryPlanner: Sendable {
         var first: SegmentHeader?
         var epoch: UInt32 = 1
         for base in bases {
-            guard case .intact(let header) = try headers.read(FileNames.segment(base: base), identity: first?.identity) else { continue }
+            guard case .intact(let header) = try headers.read(FileNames.segment(base: base), identity: first?.identity)
+            else { continue }
             epoch = max(epoch, header.epoch)
             if first == nil { first = header }
         }
         guard let first else {
             throw WalError(
-                .corrupted, "the superblock is lost and no segment header is intact; salvage what is readable", path: directory)
+                .corrupted, "the superblock is lost and no segment header is intact; salvage what is readable",
+                path: directory)
         }
         var superblock = Superblock(identity: first.identity, startLSN: first.firstLSN, created: first.created)
         superblock.epoch = epoch
@@ -143,12 +152,14 @@ package struct RecoveryPlanner: Sendable {
     private func newLog(_ names: [String], makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
         if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
             throw WalError(
-                .notALog, "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
+                .notALog,
+                "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
                 path: directory)
         }
         let superblock = makeNew()
         var plan = RecoveryPlan(
-            superblock: superblock, end: superblock.watermark, tally: SegmentTally(spacing: options.indexSpacing), outcome: .created)
+            superblock: superblock, end: superblock.watermark, tally: SegmentTally(spacing: options.indexSpacing),
+            outcome: .created)
         plan.isNew = true
         plan.leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
         return plan
@@ -173,7 +184,8 @@ package struct RecoveryPlanner: Sendable {
             guard case .intact(let header) = finding else { continue }
             if header.firstLSN != segment.base {
                 throw WalError(
-                    .corrupted, "the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied",
+                    .corrupted,
+                    "the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied",
                     path: headers.path(segment.name), offset: 0, lsns: LSN(segment.base)...LSN(segment.base))
             }
             if header.sequence > sequence {
@@ -182,13 +194,15 @@ package struct RecoveryPlanner: Sendable {
             }
             if header.sequence < sequence {
                 throw WalError(
-                    .corrupted, "segment \(header.sequence) of the log is there twice", path: headers.path(segment.name), offset: 0,
+                    .corrupted, "segment \(header.sequence) of the log is there twice",
+                    path: headers.path(segment.name), offset: 0,
                     lsns: LSN(segment.base)...LSN(segment.base))
             }
             sequence = header.sequence + 1
             next = segment.base + 1
         }
-        throw missing(from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn)
+        throw missing(
+            from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn)
     }
 
     private func missing(from first: UInt64, through last: UInt64) -> WalError {
@@ -207,7 +221,9 @@ package struct RecoveryPlanner: Sendable {
             }
             if plan.segments[index].end != nil { continue }
             let name = plan.segments[index].name
-            let file = try attempt("open a segment") { () throws(StorageError) in try storage.open(headers.path(name), .readOnly) }
+            let file = try attempt("open a segment") { () throws(StorageError) in
+                try storage.open(headers.path(name), .readOnly)
+            }
             defer { headers.close(file) }
             if try headers.footer(file) != nil {
                 plan.segments[index].isSealed = true

@@ -112,8 +112,10 @@ package struct RecoveryScan {
         guard size < chain.offset else { return }
         let base = found[index].base
         throw WalError(
-            .corrupted, "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.advice)",
-            path: headers.path(found[index].name), offset: size, lsns: LSN(base)...LSN(max(base, superblock.watermark.lsn)))
+            .corrupted,
+            "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.advice)",
+            path: headers.path(found[index].name), offset: size,
+            lsns: LSN(base)...LSN(max(base, superblock.watermark.lsn)))
     }
 
     static let advice = "restore the file from a backup, or open with point-in-time recovery to keep what comes before"
@@ -126,7 +128,8 @@ package struct RecoveryScan {
         let finding = try headers.read(found[index].name, identity: superblock.identity)
         guard case .intact(let header) = finding else { return finding }
         guard header.firstLSN == found[index].base else {
-            return .damaged("the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied")
+            return .damaged(
+                "the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied")
         }
         guard header.sequence == found[index].sequence else {
             return .damaged("the file is segment \(header.sequence) of the log where \(found[index].sequence) is due")
@@ -176,7 +179,9 @@ package struct RecoveryScan {
         }
     }
 
-    private mutating func survey(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(WalError) -> TailSurvey {
+    private mutating func survey(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(WalError)
+        -> TailSurvey
+    {
         var survey = TailSurvey()
         try attempt("read a segment") { () throws(StorageError) in try survey.run(file, salt: salt, from: offset) }
         plan.bytesScanned += survey.bytesRead
@@ -218,7 +223,8 @@ package struct RecoveryScan {
             return plan
         }
         return try corruption(
-            at: index, lsn: found[index].base, offset: 0, claimed: max(superblock.watermark.lsn, found[index].base), what: what,
+            at: index, lsn: found[index].base, offset: 0, claimed: max(superblock.watermark.lsn, found[index].base),
+            what: what,
             code: .corrupted)
     }
 
@@ -252,11 +258,13 @@ package struct RecoveryScan {
 
     /// Durable data is damaged: an error, or, on request, a plan that keeps all before it.
     private mutating func corruption(
-        at index: Int?, lsn: UInt64, offset: UInt64, claimed: UInt64, what: String, code: WalError.Code, chain: FrameChain? = nil
+        at index: Int?, lsn: UInt64, offset: UInt64, claimed: UInt64, what: String, code: WalError.Code,
+        chain: FrameChain? = nil
     ) throws(WalError) -> RecoveryPlan {
         let name = index.map { found[$0].name } ?? FileNames.segment(base: lsn)
         let error = WalError(
-            code, "\(what); \(Self.advice)", path: headers.path(name), offset: offset, lsns: LSN(lsn)...LSN(max(lsn, claimed)))
+            code, "\(what); \(Self.advice)", path: headers.path(name), offset: offset,
+            lsns: LSN(lsn)...LSN(max(lsn, claimed)))
         guard options.recovery == .pointInTime, isDeep else { throw error }
         plan.damage = error
         plan.outcome = .pointInTime
@@ -275,7 +283,8 @@ package struct RecoveryScan {
         plan.discarded = found
         plan.segments = []
         plan.cut = .init(
-            kind: .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence, predecessor: .init(), replaces: true)
+            kind: .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence, predecessor: .init(),
+            replaces: true)
         plan.end = Mark(
             lsn: lsn - 1, segment: lsn, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
         return plan

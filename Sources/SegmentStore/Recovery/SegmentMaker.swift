@@ -18,7 +18,8 @@ package struct SegmentMaker: Sendable {
         predecessor: SegmentHeader.Predecessor
     ) -> SegmentHeader {
         var header = SegmentHeader(
-            identity: identity, sequence: sequence, firstLSN: base, incarnation: incarnation, salt: environment.random(),
+            identity: identity, sequence: sequence, firstLSN: base, incarnation: incarnation,
+            salt: environment.random(),
             created: environment.now(), segmentSize: options.segmentSize, watermark: watermark, epoch: epoch,
             indexSpacing: options.indexSpacing)
         header.predecessor = predecessor
@@ -80,7 +81,7 @@ package struct SegmentMaker: Sendable {
     private func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
         do {
             return try storage.create(path)
-        } catch where error.alreadyExists {
+        } catch  where error.alreadyExists {
             try storage.unlink(path)
             return try storage.create(path)
         }

@@ -58,7 +58,9 @@ package struct TailSurvey: Sendable {
             let block = Block(UnsafeRawBufferPointer(start: bytes, count: Layout.footerSize))
             if let footer = SegmentFooter(block, offset: offset) { claimed = max(claimed, footer.summary.lastLSN) }
         }
-        guard let salt, left >= Layout.frameHeaderSize, bytes.load(4, as: UInt16.self) == FrameHeader.magic else { return }
+        guard let salt, left >= Layout.frameHeaderSize, bytes.load(4, as: UInt16.self) == FrameHeader.magic else {
+            return
+        }
         guard let header = FrameHeader(at: bytes, seed: FrameHeader.seed(salt: salt, offset: offset)) else { return }
         if !hasFrame { firstFrame = (header.firstLSN, offset) }
         hasFrame = true

@@ -52,7 +52,8 @@ package final class ByteWindow {
             if offset < start || offset + UInt64(count) > start + UInt64(filled) {
                 try refill(file, at: offset, count: count)
             }
-            guard offset >= start, offset + UInt64(count) <= start + UInt64(filled), let base = buffer.baseAddress else {
+            guard offset >= start, offset + UInt64(count) <= start + UInt64(filled), let base = buffer.baseAddress
+            else {
                 return nil
             }
             return UnsafeRawPointer(base) + Int(offset - start)

@@ -72,12 +72,15 @@ package struct FrameChain: Sendable {
     /// The point reached.
     package func mark(in segment: UInt64) -> Mark {
         Mark(
-            lsn: nextLSN &- 1, segment: segment, offset: offset, link: link ?? 0, epoch: epoch, incarnation: incarnation ?? 0)
+            lsn: nextLSN &- 1, segment: segment, offset: offset, link: link ?? 0, epoch: epoch,
+            incarnation: incarnation ?? 0)
     }
 
     /// Checks the frame at the point reached. With `body` false the body is neither read nor checked.
     package func check(_ window: ByteWindow, body checkBody: Bool = true) throws(StorageError) -> FrameCheck {
-        guard let start = try window.bytes(at: offset, count: Layout.frameHeaderSize) else { return .fault(.absent, nil) }
+        guard let start = try window.bytes(at: offset, count: Layout.frameHeaderSize) else {
+            return .fault(.absent, nil)
+        }
         let seed = FrameHeader.seed(salt: salt, offset: offset)
         guard let header = FrameHeader(at: start, seed: seed) else {
             return .fault(isZero(start, Layout.frameHeaderSize) ? .absent : .header, nil)
@@ -94,7 +97,9 @@ package struct FrameChain: Sendable {
 
     private func fault(of header: FrameHeader, limit: UInt64) -> FrameFault? {
         let isFiller = header.kind == FrameHeader.Kind.filler
-        guard header.kind == FrameHeader.Kind.data || isFiller, header.codec == 0, header.flags == 0 else { return .kind }
+        guard header.kind == FrameHeader.Kind.data || isFiller, header.codec == 0, header.flags == 0 else {
+            return .kind
+        }
         guard UInt64(header.size) <= limit - offset else { return .length }
         guard header.firstLSN == nextLSN, (header.eventCount == 0) == isFiller,
             header.firstLSN <= UInt64.max - UInt64(header.eventCount)

@@ -48,11 +48,20 @@ package final class WritableSegment: @unchecked Sendable {
         self.header = header
         self.file = file
         chain = mark
+        publishedMark = mark
         self.tally = tally
     }
 
+    /// The end as the last `publish` gave it. Read and written under the catalogue lock.
+    package private(set) var publishedMark: Mark
+
     package var isEmpty: Bool { chain.offset <= UInt64(Layout.blockSize) }
     package var path: String { segment.path }
+
+    /// Lets syncs cover the frames written so far. Under the catalogue lock.
+    package func publishMark() {
+        publishedMark = chain
+    }
 
     /// Lets readers see the frames written so far.
     package func publish() {

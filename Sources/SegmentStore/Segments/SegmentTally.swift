@@ -28,7 +28,9 @@ package struct SegmentTally: Sendable {
         let end = body + header.bodyLength
         for number in 0..<header.eventCount {
             let lsn = header.firstLSN &+ UInt64(number)
-            guard let (view, next) = Record.decode(at: position, end: end, lsn: lsn, frameTime: header.time) else { return nil }
+            guard let (view, next) = Record.decode(at: position, end: end, lsn: lsn, frameTime: header.time) else {
+                return nil
+            }
             payloadBytes += view.payload.count
             oldest = min(oldest, view.time)
             newest = max(newest, view.time)
@@ -39,7 +41,8 @@ package struct SegmentTally: Sendable {
         return ()
     }
 
-    private mutating func add(_ header: FrameHeader, at offset: UInt64, payloadBytes: Int, oldest: Int64, newest: Int64) {
+    private mutating func add(_ header: FrameHeader, at offset: UInt64, payloadBytes: Int, oldest: Int64, newest: Int64)
+    {
         if header.eventCount > 0 { index.offer(lsn: header.firstLSN, offset: offset, before: summary) }
         summary.add(header, payloadBytes: payloadBytes, oldestTime: oldest, newestTime: newest)
     }

@@ -43,7 +43,7 @@ extension LogStore {
         let length = last.start + last.size - first
         var mark = active.chain
         finish(block, start..<start + count, first: first, salt: active.header.salt, mark: &mark)
-        do {
+        do throws(StorageError) {
             try write(
                 UnsafeRawBufferPointer(start: block.base + first, count: length), at: active.chain.offset, to: active)
         } catch {
@@ -64,7 +64,8 @@ extension LogStore {
         _ = unsynced.wrappingAdd(UInt64(length), ordering: .relaxed)
         activeOffset.store(mark.offset, ordering: .relaxed)
         // Readers take the end of their snapshot from here, and only then look at how far the segment goes.
-        catalog.withLock { _ in written.store(mark.lsn, ordering: .releasing) }
+        catalog.withLock { _ in active.publishMark() }
+        written.store(mark.lsn, ordering: .releasing)
     }
 
     /// Writes the headers of frames that now have a place.
@@ -148,11 +149,12 @@ extension LogStore {
             if spare == nil { spare = try makeSpare() }
             guard let ready = spare else { throw WalError(.io, "there is no spare segment", path: directory) }
             var header = maker.header(
-                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: epoch, incarnation: incarnation,
+                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: epoch,
+                incarnation: incarnation,
                 watermark: durableLSN, predecessor: old.asPredecessor)
             header.segmentSize = ready.size
             let block = header.encode()
-            do {
+            do throws(StorageError) {
                 try ready.file.write(block, at: 0)
             } catch {
                 // The spare stays the spare: a later try writes its header block again.
@@ -163,7 +165,7 @@ extension LogStore {
             let next = WritableSegment(
                 segment: segment, header: header, file: ready.file, at: Mark(startOf: header),
                 tally: SegmentTally(spacing: header.indexSpacing))
-            do {
+            do throws(StorageError) {
                 try catalog.withLock { (catalog) throws(StorageError) in
                     try storage.rename(path(FileNames.spare), to: target)
                     old.segment.info.withLock {
@@ -190,9 +192,9 @@ extension LogStore {
     /// Makes a spare that is allocated only. Under the lock of the spare.
     func makeSpare() throws(WalError) -> SpareSegment {
         let path = path(FileNames.spare)
-        do {
+        do throws(StorageError) {
             let file = try storage.create(path)
-            do {
+            do throws(StorageError) {
                 if options.preallocation != .none { try file.allocate(options.segmentSize) }
                 try file.sync()
             } catch {

@@ -46,7 +46,6 @@ package final class LogStore: Sendable {
     let syncState: Mutex<SyncState>
     let spare = Mutex<SpareSegment?>(nil)
     let catalog: Mutex<Catalog>
-    /// The newest point written. Published with `catalog`, so that a roll and its point are seen together.
     let failed = Mutex<WalError?>(nil)
 
     let first: Atomic<UInt64>
@@ -117,16 +116,18 @@ extension LogStore {
         let lock = try attempt("lock the log") { () throws(StorageError) in
             try environment.storage.lock(directory + "/" + FileNames.lock)
         }
-        do {
+        do throws(WalError) {
             guard try attempt("look at the lock", { () throws(StorageError) in try lock.isCurrent() }) else {
-                throw WalError(.locked, "the lock file was replaced while it was being taken; try again", path: directory)
+                throw WalError(
+                    .locked, "the lock file was replaced while it was being taken; try again", path: directory)
             }
             let planner = RecoveryPlanner(
                 storage: environment.storage, directory: directory, options: options, writerIsLive: false)
             let plan = try planner.plan { newSuperblock(options, environment) }
             return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
         } catch {
-            do { try lock.release() } catch { throw error.wal("release the lock") }
+            // What kept the log from opening is what the caller must hear.
+            do { try lock.release() } catch {}
             throw error
         }
     }
@@ -151,16 +152,23 @@ extension LogStore {
     }
 
     /// Makes the directory if it may; refuses one that is something else before so much as a lock file is put there.
-    private static func prepareDirectory(_ directory: String, options: StoreOptions, storage: any Storage) throws(WalError) {
+    private static func prepareDirectory(_ directory: String, options: StoreOptions, storage: any Storage)
+        throws(WalError)
+    {
         do {
             let names = try storage.list(directory)
-            if names.contains(FileNames.superblock) || names.contains(where: { FileNames.base(ofSegment: $0) != nil }) { return }
+            if names.contains(FileNames.superblock) || names.contains(where: { FileNames.base(ofSegment: $0) != nil }) {
+                return
+            }
             if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
                 throw WalError(
-                    .notALog, "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
+                    .notALog,
+                    "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
                     path: directory)
             }
-            guard options.createIfMissing else { throw WalError(.notFound, "the directory holds no log", path: directory) }
+            guard options.createIfMissing else {
+                throw WalError(.notFound, "the directory holds no log", path: directory)
+            }
         } catch let error as StorageError {
             guard error.isNotFound, options.createIfMissing else { throw error.wal("open the log's directory") }
             try attempt("make the log's directory") { () throws(StorageError) in
@@ -205,15 +213,21 @@ extension LogStore {
         var unvouched: [(segment: WritableSegment, range: Range<UInt64>)] = []
         let watermark = result.superblock.watermark
         for case let writable? in result.segments.dropLast() {
-            if writable.header.sequence >= watermarkSequence(result) { catalog.unsettled.append(writable) } else { catalog.unsealed.append(writable) }
+            if writable.header.sequence >= watermarkSequence(result) {
+                catalog.unsettled.append(writable)
+            } else {
+                catalog.unsealed.append(writable)
+            }
         }
         for case let writable? in result.segments where writable.header.sequence >= watermarkSequence(result) {
             let start = writable.segment.base == watermark.segment ? watermark.offset : 0
             if start < writable.chain.offset { unvouched.append((writable, start..<writable.chain.offset)) }
         }
         active.publish()
+        catalog.active = active
         let durable = watermark
-        let report = apply.plan.report(epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined)
+        let report = apply.plan.report(
+            epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined)
         return LogStore(
             directory: directory, options: options, environment: environment, report: report, lock: lock,
             superblock: result.superblock, file: result.superblockFile, durable: durable, unvouched: unvouched,
@@ -236,7 +250,8 @@ extension LogStore {
         superblock.firstLSN = max(superblock.firstLSN, plan.segments.first?.base ?? superblock.firstLSN)
         return LogStore(
             directory: directory, options: options, environment: environment,
-            report: plan.report(epoch: superblock.epoch, durableLSN: superblock.watermark.lsn, quarantined: []), lock: nil,
+            report: plan.report(epoch: superblock.epoch, durableLSN: superblock.watermark.lsn, quarantined: []),
+            lock: nil,
             superblock: superblock, file: nil, durable: superblock.watermark, unvouched: [], catalog: catalog,
             written: plan.end, active: nil)
     }
@@ -296,7 +311,8 @@ extension LogStore {
     func poison(_ error: StorageError, _ doing: String) -> WalError {
         let cause = error.wal(doing)
         let failure = WalError(
-            .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again", path: cause.path,
+            .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again",
+            path: cause.path,
             errno: cause.errno)
         return failed.withLock { first in
             if let first { return first }

@@ -1,0 +1,198 @@
+import Synchronization
+
+/// Reads everything with read calls and reports what is wrong.
+struct Verifier {
+    let store: LogStore
+    let progress: ((UInt64, UInt64) -> Void)?
+    private let headers: HeaderReader
+    private var report: VerifyReport
+    private var total: UInt64 = 0
+
+    init(_ store: LogStore, progress: ((UInt64, UInt64) -> Void)?) {
+        self.store = store
+        self.progress = progress
+        headers = HeaderReader(storage: store.storage, directory: store.directory)
+        report = VerifyReport(
+            findings: [], firstLSN: LSN(store.firstLSN), lastLSN: LSN(store.writtenLSN), eventCount: 0, frameCount: 0,
+            segmentCount: 0, byteCount: 0)
+    }
+
+    mutating func run() throws(WalError) -> VerifyReport {
+        try checkSuperblock()
+        let segments = store.catalog.withLock { $0.segments }
+        total = UInt64(segments.count) * store.options.segmentSize
+        var previous: (FrameChain, Segment)?
+        for (index, segment) in segments.enumerated() {
+            if segment.info.withLock({ $0.isRemoved }) { continue }
+            let next = index + 1 < segments.count ? segments[index + 1] : nil
+            previous = try check(segment, next: next, previous: previous)
+            report.segmentCount += 1
+        }
+        reportTail()
+        progress?(total, total)
+        return report
+    }
+
+    private mutating func add(_ kind: VerifyReport.Finding.Kind, _ error: WalError) {
+        report.findings.append(.init(kind: kind, error: error))
+    }
+
+    private mutating func checkSuperblock() throws(WalError) {
+        let path = headers.path(FileNames.superblock)
+        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
+            let file = try store.storage.open(path, .readOnly)
+            let content = try SuperblockFile.read(file)
+            try file.close()
+            return content
+        }
+        switch content {
+        case .found(_, damage: nil): break
+        case .found(_, let damage?):
+            add(.derivable, WalError(.corrupted, "\(damage); the next writable open mends it", path: path))
+        default:
+            add(.corruption, WalError(.corrupted, "the superblock is damaged; repair the log", path: path))
+        }
+    }
+
+    /// What recovery found behind the end of a log that is not open for writing.
+    private mutating func reportTail() {
+        guard store.options.readOnly else { return }
+        let last = store.writtenLSN
+        let path = store.directory
+        switch store.report.outcome {
+        case .tornTail:
+            add(
+                .tornTail,
+                WalError(
+                    .corrupted,
+                    "a write was cut short behind LSN \(last), before anything in it was acknowledged as durable; the next open cuts it off",
+                    path: path))
+        case .inProgress:
+            add(.inProgress, WalError(.io, "another process is writing behind LSN \(last)", path: path))
+        default: break
+        }
+        if let damage = store.report.damage { add(.corruption, damage) }
+    }
+
+    private mutating func check(
+        _ segment: Segment, next: Segment?, previous: (FrameChain, Segment)?
+    ) throws(WalError) -> (FrameChain, Segment)? {
+        let last = next.map { $0.base - 1 } ?? store.writtenLSN
+        let reader: SegmentReader
+        do throws(WalError) {
+            reader = try SegmentReader.open(
+                segment, from: segment.base, next: next, headers: headers, identity: store.identity, access: .read)
+        } catch {
+            if error.code == .truncated { return nil }
+            guard error.code == .corrupted || error.code == .missingSegment || error.code == .foreignFile else {
+                throw error
+            }
+            var whole = error
+            whole.lsns = LSN(segment.base)...LSN(max(last, segment.base))
+            add(.corruption, whole)
+            return nil
+        }
+        if let (chain, before) = previous { checkPredecessor(reader, chain, before) }
+        var chain = FrameChain(reader.header)
+        var tally = SegmentTally(spacing: reader.header.indexSpacing)
+        while chain.offset < reader.end {
+            let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(reader.window) }
+            guard case .whole(let frame, let body) = check, tally.add(frame, at: chain.offset, body: body) != nil else {
+                let skipped = try skipDamage(check, reader, &chain, segment: segment, last: last)
+                guard skipped else { return nil }
+                continue
+            }
+            chain.accept(frame)
+            report.frameCount += 1
+            report.eventCount += UInt64(frame.eventCount)
+            report.byteCount += UInt64(frame.size)
+            progress?(report.byteCount, total)
+        }
+        if chain.nextLSN <= last, next != nil {
+            add(
+                .corruption,
+                WalError(
+                    .corrupted, "the segment ends before its last event", path: segment.path, offset: chain.offset,
+                    lsns: LSN(chain.nextLSN)...LSN(last)))
+        }
+        try checkFooter(reader, tally, chain)
+        return (chain, segment)
+    }
+
+    /// Reports a damaged frame. Where the header of the frame holds, its body alone is lost, and reading goes on behind it.
+    private mutating func skipDamage(
+        _ check: FrameCheck, _ reader: SegmentReader, _ chain: inout FrameChain, segment: Segment, last: UInt64
+    ) throws(WalError) -> Bool {
+        guard case .fault(let fault, let header) = check else { return false }
+        let isBody = fault == .body && header != nil
+        let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
+        add(
+            .corruption,
+            WalError(
+                .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: segment.path,
+                offset: chain.offset, lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, through))))
+        guard isBody, let header else { return false }
+        chain.accept(header)
+        report.byteCount += UInt64(header.size)
+        return true
+    }
+
+    private mutating func checkPredecessor(_ reader: SegmentReader, _ chain: FrameChain, _ before: Segment) {
+        let says = reader.header.predecessor
+        if says.sequence == before.sequence, says.lastLSN == chain.nextLSN - 1, says.endOfFrames == chain.offset,
+            chain.link == nil || says.lastFrameChecksum == chain.link
+        {
+            return
+        }
+        add(
+            .corruption,
+            WalError(
+                .corrupted, "the segment does not continue the one before it: one of the two was replaced",
+                path: reader.segment.path, offset: 0, lsns: LSN(reader.segment.base)...LSN(reader.segment.base)))
+    }
+
+    /// Footer and index of a sealed segment must say what its frames say; both can be derived from them.
+    private mutating func checkFooter(_ reader: SegmentReader, _ tally: SegmentTally, _ chain: FrameChain)
+        throws(WalError)
+    {
+        let segment = reader.segment
+        guard segment.info.withLock({ $0.state }) == .sealed else { return }
+        guard let footer = reader.footer else {
+            return add(
+                .derivable,
+                WalError(
+                    .corrupted, "the footer is damaged; no event is concerned, but reading is slower",
+                    path: segment.path))
+        }
+        let isWhole = tally.summary.eventCount == footer.summary.eventCount
+        if isWhole, footer.summary != tally.summary || footer.lastFrameChecksum != chain.link {
+            add(
+                .corruption,
+                WalError(
+                    .corrupted, "the footer contradicts the frames", path: segment.path, offset: footer.endOfFrames))
+        }
+        let block = try attempt("read a segment's index") { () throws(StorageError) -> Block? in
+            let file = try store.storage.open(segment.path, .readOnly)
+            let block = try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
+            try file.close()
+            return block
+        }
+        let index = block.flatMap { SparseIndex($0, salt: reader.header.salt, offset: footer.indexOffset) }
+        if index?.entries != tally.index.entries, isWhole {
+            add(
+                .derivable,
+                WalError(
+                    .corrupted, "the index is damaged; no event is concerned, but finding one is slower",
+                    path: segment.path,
+                    offset: footer.indexOffset))
+        }
+    }
+}
+
+extension LogStore {
+    /// Reads everything with read calls and reports what is wrong. `progress` gets bytes done and bytes in all, now and then.
+    package func verify(progress: ((UInt64, UInt64) -> Void)?) throws(WalError) -> VerifyReport {
+        var verifier = Verifier(self, progress: progress)
+        return try verifier.run()
+    }
+}

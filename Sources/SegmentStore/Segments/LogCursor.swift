@@ -1,0 +1,252 @@
+import Synchronization
+
+/// A reader of consecutive events across segments. Holds the segment it is in, and no other.
+///
+/// Checks every frame (header, chain, body) before any of its events is given out. Used by one thread at a time.
+package struct LogCursor: ~Copyable {
+    private let store: LogStore
+    private let access: ReadAccess
+    private let headers: HeaderReader
+    /// The last LSN to be given out.
+    package let through: UInt64
+    private var wanted: UInt64
+    private var reader: SegmentReader?
+    private var chain: FrameChain?
+    private var run: RecordRun?
+    private var hasEnded = false
+
+    /// Epoch and incarnation of the frame of the event last returned.
+    package private(set) var epoch: UInt32 = 0
+    package private(set) var incarnation: UInt64 = 0
+
+    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess) {
+        self.store = store
+        self.access = access
+        self.through = through
+        headers = HeaderReader(storage: store.storage, directory: store.directory)
+        wanted = from
+        hasEnded = from > through
+    }
+
+    /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the cursor
+    /// has ended.
+    package mutating func next() throws(WalError) -> RecordView? {
+        while true {
+            if var current = run {
+                if let view = current.next() {
+                    run = current
+                    return view
+                }
+                run = current
+            }
+            guard var following = try nextRun() else { return nil }
+            let view = following.next()
+            run = following
+            if let view { return view }
+        }
+    }
+
+    /// The records of the next frame that concern the reader, or nil behind the last event. Valid until the next call. The
+    /// caller must have used up the run before.
+    package mutating func nextRun() throws(WalError) -> RecordRun? {
+        if let run, !run.isEmpty {
+            // `next` gave out nil although records are left: they are no records of this format.
+            throw malformed(run)
+        }
+        run = nil
+        guard !hasEnded, wanted <= through else {
+            end()
+            return nil
+        }
+        do throws(WalError) {
+            let (frame, body) = try nextFrame()
+            epoch = frame.epoch
+            incarnation = frame.incarnation
+            return try trim(frame, body)
+        } catch {
+            end()
+            throw error
+        }
+    }
+
+    private mutating func end() {
+        hasEnded = true
+        reader = nil
+        chain = nil
+        run = nil
+    }
+
+    /// Leaves out what lies before the LSN sought, in the first frame, and behind the last wanted, in the last.
+    private mutating func trim(_ frame: FrameHeader, _ body: UnsafeRawPointer) throws(WalError) -> RecordRun {
+        let last = min(frame.nextLSN - 1, through)
+        var records = RecordRun(
+            position: body, end: body + frame.bodyLength, count: Int(last - frame.firstLSN) + 1,
+            firstLSN: frame.firstLSN,
+            time: frame.time)
+        while records.nextLSN < wanted {
+            guard records.next() != nil else { throw malformed(records) }
+        }
+        wanted = last + 1
+        return records
+    }
+
+    private func malformed(_ run: RecordRun) -> WalError {
+        WalError(
+            .corrupted,
+            "a record does not fit its frame although the checksum holds; this software, or the writer's, is at fault",
+            path: reader?.segment.path, offset: chain?.offset, lsns: LSN(run.nextLSN)...LSN(run.nextLSN))
+    }
+
+    /// The next frame that holds an event not below the one sought.
+    private mutating func nextFrame() throws(WalError) -> (FrameHeader, UnsafeRawPointer) {
+        while true {
+            if reader == nil { try enter() }
+            guard let current = reader, var place = chain else {
+                throw WalError(.closed, "the cursor has ended", path: store.directory)
+            }
+            if place.offset >= current.end {
+                try leave(current, place)
+                continue
+            }
+            let skips = place.nextLSN < wanted
+            let check = try attempt("read a segment") { () throws(StorageError) in
+                try place.check(current.window, body: !skips)
+            }
+            guard case .whole(let frame, let start) = check else { throw damage(check, current, place) }
+            if skips, frame.nextLSN <= wanted {
+                // A frame before the one sought: its header is enough to step over it.
+                place.accept(frame)
+                chain = place
+                continue
+            }
+            var body = start
+            if skips {
+                let again = try attempt("read a segment") { () throws(StorageError) in try place.check(current.window) }
+                guard case .whole(_, let checked) = again else { throw damage(again, current, place) }
+                body = checked
+            }
+            place.accept(frame)
+            chain = place
+            if frame.eventCount > 0 { return (frame, body) }
+        }
+    }
+
+    /// Opens the segment that holds the event sought.
+    private mutating func enter() throws(WalError) {
+        let (segment, next) = try segmentOfWanted()
+        let opened = try SegmentReader.open(
+            segment, from: wanted, next: next, headers: headers, identity: store.identity, access: access)
+        reader = opened
+        if let entry = opened.entry {
+            chain = FrameChain(opened.header, at: entry)
+        } else {
+            chain = FrameChain(opened.header)
+        }
+    }
+
+    private func segmentOfWanted() throws(WalError) -> (Segment, Segment?) {
+        let found = store.catalog.withLock { catalog -> (Segment, Segment?)? in
+            guard let index = catalog.position(of: wanted) else { return nil }
+            return (catalog.segments[index], index + 1 < catalog.segments.count ? catalog.segments[index + 1] : nil)
+        }
+        guard let found, wanted >= store.firstLSN else {
+            throw WalError(
+                .truncated, "LSN \(wanted) was truncated away; the oldest event kept is \(store.firstLSN)",
+                path: store.directory, lsns: LSN(wanted)...LSN(max(wanted, store.firstLSN - 1)))
+        }
+        return found
+    }
+
+    /// Goes on behind the end of a segment. Where the next one says of it something else than was read, one of the two is not
+    /// the file it should be.
+    private mutating func leave(_ current: SegmentReader, _ place: FrameChain) throws(WalError) {
+        let next = store.catalog.withLock { catalog -> Segment? in
+            guard let index = catalog.position(of: place.nextLSN) else { return nil }
+            return catalog.segments[index]
+        }
+        guard let next, next.base == place.nextLSN, next !== current.segment else {
+            // Behind its end the active segment has nothing for this reader; any other must be followed by the next base.
+            let following = next.map { $0.base } ?? place.nextLSN
+            throw WalError(
+                .corrupted, "the segment ends before its last event; \(RecoveryScan.advice)",
+                path: current.segment.path,
+                offset: place.offset, lsns: LSN(place.nextLSN)...LSN(max(place.nextLSN, following)))
+        }
+        reader = nil
+        wanted = max(wanted, place.nextLSN)
+        let link = place.link
+        try enter()
+        guard let opened = reader else { return }
+        let before = opened.header.predecessor
+        guard before.sequence == current.segment.sequence, before.lastLSN == place.nextLSN - 1,
+            before.endOfFrames == place.offset, link == nil || before.lastFrameChecksum == link
+        else {
+            throw WalError(
+                .corrupted,
+                "the segment does not continue the one before it: one of the two was replaced; \(RecoveryScan.advice)",
+                path: opened.segment.path, offset: 0, lsns: LSN(opened.segment.base)...LSN(opened.segment.base))
+        }
+    }
+
+    private func damage(_ check: FrameCheck, _ current: SegmentReader, _ place: FrameChain) -> WalError {
+        guard case .fault(let fault, let header) = check else {
+            return WalError(.corrupted, "a frame is damaged", path: current.segment.path)
+        }
+        // The header of a frame with a damaged body still says how many events are lost.
+        let last =
+            if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else { place.nextLSN }
+        let error = WalError(
+            .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,
+            offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))
+        store.environment.notify(.corruption(error))
+        return error
+    }
+}
+
+extension LogStore {
+    /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
+    /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
+    package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
+        let last = writtenLSN
+        let first = firstLSN
+        let start = from == 0 ? first : from
+        if start < first {
+            throw WalError(
+                .truncated, "LSN \(start) was truncated away; the oldest event kept is \(first)", path: directory,
+                lsns: LSN(start)...LSN(first - 1))
+        }
+        if start > last + 1 {
+            throw WalError(
+                .notYetWritten, "LSN \(start) is not yet written; the newest event is \(last)", path: directory,
+                lsns: LSN(start)...LSN(start))
+        }
+        return LogCursor(self, from: start, through: min(through, last), access: access ?? options.readAccess)
+    }
+
+    /// What segments there are, oldest first.
+    package func segments() throws(WalError) -> [SegmentInfo] {
+        let last = writtenLSN
+        let all = catalog.withLock { $0.segments }
+        var result: [SegmentInfo] = []
+        for (index, segment) in all.enumerated() {
+            let (state, end) = segment.info.withLock { ($0.state, $0.end) }
+            let lastLSN = index + 1 < all.count ? all[index + 1].base - 1 : last
+            var size: UInt64 = 0
+            var used = end ?? segment.writtenEnd.load(ordering: .acquiring)
+            do throws(StorageError) {
+                let file = try storage.open(segment.path, .readOnly)
+                size = try file.size()
+                if state == .sealed { used = size }
+                try file.close()
+            } catch {
+                if segment.info.withLock({ $0.isRemoved }) { continue }
+                throw error.wal("look at a segment")
+            }
+            result.append(
+                SegmentInfo(
+                    firstLSN: LSN(segment.base), lastLSN: LSN(lastLSN), sequence: segment.sequence, state: state,
+                    path: segment.path, fileSize: size, usedBytes: used))
+        }
+        return result
+    }
+}

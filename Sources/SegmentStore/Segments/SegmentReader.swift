@@ -1,0 +1,145 @@
+import Synchronization
+
+/// A segment opened for reading: its header checked against the catalogue, and the bytes of its frames within reach.
+package final class SegmentReader {
+    package let segment: Segment
+    package let header: SegmentHeader
+    /// The end of the frames that may be read.
+    package let end: UInt64
+    package let window: ByteWindow
+    /// Of a sealed segment, where it is intact.
+    package let footer: SegmentFooter?
+    /// Where to begin for the LSN that was sought; nil: at the first frame.
+    package let entry: IndexEntry?
+    private let file: (any StorageFile)?
+
+    private init(
+        segment: Segment, header: SegmentHeader, end: UInt64, window: ByteWindow, footer: SegmentFooter?,
+        entry: IndexEntry?, file: (any StorageFile)?
+    ) {
+        self.segment = segment
+        self.header = header
+        self.end = end
+        self.window = window
+        self.footer = footer
+        self.entry = entry
+        self.file = file
+    }
+
+    /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
+    /// be damaged.
+    package static func open(
+        _ segment: Segment, from lsn: UInt64, next: Segment?, headers: HeaderReader, identity: LogIdentity,
+        access: ReadAccess
+    ) throws(WalError) -> SegmentReader {
+        let file = try openFile(segment, storage: headers.storage)
+        do throws(WalError) {
+            let header = try header(of: file, segment, headers: headers, identity: identity)
+            let (state, known) = segment.info.withLock { ($0.state, $0.end) }
+            var footer: SegmentFooter?
+            var end = known
+            if state == .sealed {
+                footer = try headers.footer(file)
+                if let footer, footer.identity == identity, footer.sequence == segment.sequence,
+                    footer.salt == header.salt
+                {
+                    end = footer.endOfFrames
+                }
+            } else if state == .active {
+                end = segment.writtenEnd.load(ordering: .acquiring)
+            }
+            if end == nil { end = try endFromSuccessor(next, headers: headers, identity: identity) }
+            let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
+            guard let end, end <= size, size <= UInt64(Int.max) else {
+                throw damaged(
+                    segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
+            }
+            let entry =
+                lsn > segment.base ? try entry(for: lsn, segment, footer, file, salt: header.salt, end: end) : nil
+            guard access == .mapped else {
+                return SegmentReader(
+                    segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
+                    entry: entry, file: file)
+            }
+            let mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
+            // The map outlives the descriptor.
+            headers.close(file)
+            return SegmentReader(
+                segment: segment, header: header, end: end, window: ByteWindow(mapping, limit: end), footer: footer,
+                entry: entry, file: nil)
+        } catch {
+            headers.close(file)
+            throw error
+        }
+    }
+
+    deinit {
+        // Read only: a failed close can lose nothing.
+        if let file { do { try file.close() } catch {} }
+    }
+
+    private static func openFile(_ segment: Segment, storage: any Storage) throws(WalError) -> any StorageFile {
+        do throws(StorageError) {
+            return try storage.open(segment.path, .readOnly)
+        } catch {
+            guard error.isNotFound else { throw error.wal("open a segment") }
+            if segment.info.withLock({ $0.isRemoved }) {
+                throw WalError(.truncated, "the segment was truncated away", path: segment.path)
+            }
+            throw WalError(
+                .missingSegment, "the segment's file is gone", path: segment.path,
+                lsns: LSN(segment.base)...LSN(segment.base))
+        }
+    }
+
+    private static func header(
+        of file: any StorageFile, _ segment: Segment, headers: HeaderReader, identity: LogIdentity
+    ) throws(WalError) -> SegmentHeader {
+        switch try headers.read(file, path: segment.path, identity: identity) {
+        case .intact(let header):
+            guard header.firstLSN == segment.base, header.sequence == segment.sequence else {
+                throw damaged(
+                    segment, offset: 0,
+                    "the file holds segment \(header.sequence), which begins at LSN \(header.firstLSN): it was swapped or renamed",
+                    through: nil)
+            }
+            return header
+        case .absent: throw damaged(segment, offset: 0, "the header block is missing", through: nil)
+        case .damaged(let reason): throw damaged(segment, offset: 0, reason, through: nil)
+        }
+    }
+
+    private static func endFromSuccessor(
+        _ next: Segment?, headers: HeaderReader, identity: LogIdentity
+    ) throws(WalError) -> UInt64? {
+        guard let next else { return nil }
+        let name = FileNames.segment(base: next.base)
+        guard case .intact(let header) = try headers.read(name, identity: identity) else { return nil }
+        return header.predecessor.endOfFrames
+    }
+
+    private static func damaged(_ segment: Segment, offset: UInt64, _ what: String, through: UInt64?) -> WalError {
+        WalError(
+            .corrupted, "\(what); \(RecoveryScan.advice)", path: segment.path, offset: offset,
+            lsns: LSN(segment.base)...LSN(max(segment.base, through ?? segment.base)))
+    }
+
+    /// The nearest frame not behind `lsn` that an index names; nil to begin at the first.
+    private static func entry(
+        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, salt: UInt64,
+        end: UInt64
+    ) throws(WalError) -> IndexEntry? {
+        if let index = segment.info.withLock({ $0.index }) { return index.entry(for: lsn) }
+        guard let footer, footer.indexLength > 0, UInt64(footer.indexLength) <= Layout.segmentSizeMax else {
+            return nil
+        }
+        let block = try attempt("read a segment's index") { () throws(StorageError) in
+            try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
+        }
+        // A damaged index costs time only: reading begins at the first frame then.
+        guard let block, let index = SparseIndex(block, salt: salt, offset: footer.indexOffset),
+            let entry = index.entry(for: lsn), entry.offset < end, entry.offset % 8 == 0
+        else { return nil }
+        return entry
+    }
+}

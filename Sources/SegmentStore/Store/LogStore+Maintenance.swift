@@ -1,0 +1,127 @@
+import Synchronization
+
+extension LogStore {
+    private static let prewriteSlice: UInt64 = 1 << 20
+
+    /// Does the next background step that is due; returns false if none is.
+    ///
+    /// An error concerns that step alone unless `failure` is set after it; a step that failed is due again.
+    package func performMaintenance() throws(WalError) -> Bool {
+        try checkUsable()
+        if syncState.withLock({ $0.isClosed }) { return false }
+        if try prepareSpare() { return true }
+        if catalog.withLock({ !$0.unsettled.isEmpty }) {
+            try sync()
+            return true
+        }
+        if try sealNext() { return true }
+        return try prewriteSpare()
+    }
+
+    // MARK: The spare
+
+    private func prepareSpare() throws(WalError) -> Bool {
+        try spare.withLock { (spare) throws(WalError) -> Bool in
+            guard spare == nil else { return false }
+            spare = try makeSpare()
+            return true
+        }
+    }
+
+    /// Fills the spare with zeros, a synced slice at a time, keeping ahead of the use of the active segment.
+    private func prewriteSpare() throws(WalError) -> Bool {
+        guard options.preallocation == .prewritten else { return false }
+        return try spare.withLock { (spare) throws(WalError) -> Bool in
+            guard var ready = spare, ready.filled < ready.size else { return false }
+            let used = activeOffset.load(ordering: .relaxed)
+            guard ready.filled <= min(ready.size, used + used / 4 + Self.prewriteSlice) else { return false }
+            let count = min(Self.prewriteSlice, ready.size - ready.filled)
+            do {
+                let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(count), alignment: Layout.blockSize)
+                defer { zeros.deallocate() }
+                zeros.initializeMemory(as: UInt8.self, repeating: 0)
+                try ready.file.write(at: ready.filled, UnsafeRawBufferPointer(zeros))
+                try ready.file.sync()
+            } catch let error as StorageError {
+                // Nothing is in it yet: another one is made.
+                spare = nil
+                do {
+                    try ready.file.close()
+                    try storage.unlink(path(FileNames.spare))
+                } catch {}
+                throw error.wal("prepare the next segment")
+            } catch {
+                throw WalError(.io, "could not prepare the next segment: \(error)")
+            }
+            ready.filled += count
+            spare = ready
+            return true
+        }
+    }
+
+    // MARK: Sealing
+
+    /// Gives the oldest settled segment its index and footer, and cuts off the space behind them.
+    private func sealNext() throws(WalError) -> Bool {
+        guard let segment = catalog.withLock({ $0.unsealed.first }) else { return false }
+        do {
+            try seal(segment)
+        } catch let error as StorageError {
+            throw error.wal("seal a segment")
+        } catch let error as WalError {
+            throw error
+        } catch {
+            throw WalError(.io, "could not seal a segment: \(error)", path: segment.path)
+        }
+        catalog.withLock { catalog in
+            catalog.unsealed.removeAll { $0 === segment }
+            segment.segment.info.withLock {
+                $0.state = .sealed
+                $0.index = nil
+            }
+        }
+        do { try segment.file.close() } catch { throw error.wal("close a sealed segment") }
+        environment.notify(.sealed(base: LSN(segment.segment.base), path: segment.path))
+        return true
+    }
+
+    private func seal(_ segment: WritableSegment) throws {
+        let tally = segment.tally.isComplete ? segment.tally : try rescan(segment)
+        let header = segment.header
+        let end = segment.chain.offset
+        let (index, checksum) = tally.index.encode(salt: header.salt, offset: end)
+        let footerOffset = end + UInt64(index.bytes.count)
+        let footer = SegmentFooter(
+            identity: header.identity, sequence: header.sequence, salt: header.salt, summary: tally.summary,
+            endOfFrames: end, lastFrameChecksum: segment.chain.link, indexOffset: end, indexLength: index.bytes.count,
+            indexChecksum: checksum, sealed: environment.now())
+        try segment.file.write(index, at: end)
+        try segment.file.write(footer.encode(offset: footerOffset), at: footerOffset)
+        try segment.file.sync()
+        // Readers map no further than the end of the frames: the cut takes nothing from under them.
+        try segment.file.truncate(footerOffset + UInt64(Layout.footerSize))
+        try segment.file.sync()
+    }
+
+    /// Reads the frames again, for a segment that was found at open and not counted while it was written.
+    private func rescan(_ segment: WritableSegment) throws -> SegmentTally {
+        let window = ByteWindow(segment.file, limit: segment.chain.offset)
+        var chain = FrameChain(segment.header)
+        var tally = SegmentTally(spacing: segment.header.indexSpacing)
+        while chain.offset < segment.chain.offset {
+            guard case .whole(let frame, let body) = try chain.check(window),
+                tally.add(frame, at: chain.offset, body: body) != nil
+            else {
+                let error = WalError(
+                    .corrupted, "a frame is damaged; \(RecoveryScan.advice)", path: segment.path, offset: chain.offset,
+                    lsns: LSN(chain.nextLSN)...LSN(segment.chain.lsn))
+                // It stays unsealed: its readers hear of the damage themselves.
+                catalog.withLock { catalog in catalog.unsealed.removeAll { $0 === segment } }
+                environment.notify(.corruption(error))
+                throw error
+            }
+            chain.accept(frame)
+        }
+        return tally
+    }
+}

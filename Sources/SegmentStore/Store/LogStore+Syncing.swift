@@ -1,0 +1,173 @@
+import Synchronization
+import WalPlatform
+
+extension LogStore {
+    /// Whether recovery read events that nothing vouches for and that have not been written again yet.
+    package var hasUnvouched: Bool { syncState.withLock { !$0.unvouched.isEmpty } }
+
+    /// Writes again and syncs what recovery read above the watermark. After a failed sync in an earlier life it may exist in
+    /// memory only, where the kernel holds it for clean; reading it proves nothing.
+    package func rewriteUnvouched() throws(WalError) {
+        guard hasUnvouched else { return }
+        try sync()
+    }
+
+    /// Makes all that was written before the call durable, settling rolled segments in order; returns the new durable LSN.
+    ///
+    /// Every sync of segments goes through here under one lock: the kernel tells each failure once, so no second sync may
+    /// come between a failed one and its publication.
+    @discardableResult
+    package func sync() throws(WalError) -> UInt64 {
+        try checkUsable()
+        return try syncState.withLock { (state) throws(WalError) -> UInt64 in
+            try checkUsable()
+            guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
+            do throws(StorageError) {
+                return try sync(&state)
+            } catch {
+                throw poison(error, "make events durable")
+            }
+        }
+    }
+
+    private func sync(_ state: inout SyncState) throws(StorageError) -> UInt64 {
+        for (segment, range) in state.unvouched { try rewrite(segment, range) }
+        let hadUnvouched = !state.unvouched.isEmpty
+        state.unvouched = []
+        // Seen together: a roll moves a segment to `unsettled` and the end to the next one in one step.
+        let (rolled, active, mark) = catalog.withLock { ($0.unsettled, $0.active, $0.active?.publishedMark) }
+        guard let active, let mark else { return state.durable.lsn }
+        guard !rolled.isEmpty || mark.lsn > state.durable.lsn || hadUnvouched else { return state.durable.lsn }
+        let bytes = unsynced.load(ordering: .relaxed)
+        for segment in rolled { try segment.file.sync() }
+        try active.file.sync()
+        if !rolled.isEmpty {
+            try storage.syncDirectory(directory)
+            try settle(rolled, active: active, mark: mark, &state)
+        }
+        state.durable = mark
+        _ = unsynced.wrappingSubtract(bytes, ordering: .relaxed)
+        durable.store(mark.lsn, ordering: .releasing)
+        return mark.lsn
+    }
+
+    /// Records in the superblock that the log now goes on in `active`, before anything in it counts as durable.
+    private func settle(
+        _ rolled: [WritableSegment], active: WritableSegment, mark: Mark, _ state: inout SyncState
+    ) throws(StorageError) {
+        state.superblock.activeBase = active.segment.base
+        state.superblock.activeSequence = active.header.sequence
+        try writeSuperblock(watermark: mark, &state)
+        catalog.withLock { catalog in
+            catalog.unsettled.removeFirst(rolled.count)
+            catalog.unsealed.append(contentsOf: rolled)
+        }
+        for segment in rolled {
+            environment.notify(.settled(base: LSN(segment.segment.base), path: segment.path))
+        }
+    }
+
+    func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
+        guard let file = state.file else { return }
+        state.superblock.watermark = watermark
+        state.superblock.sealedBelow = catalog.withLock { catalog in
+            let unsealed = catalog.unsealed.first?.header.sequence ?? UInt64.max
+            let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
+            return min(unsealed, unsettled, state.superblock.activeSequence)
+        }
+        state.superblock.generation += 1
+        try file.write(state.superblock)
+    }
+
+    private func rewrite(_ segment: WritableSegment, _ range: Range<UInt64>) throws(StorageError) {
+        let window = ByteWindow(segment.file, limit: range.upperBound)
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = Int(min(256 << 10, range.upperBound - offset))
+            guard let bytes = try window.bytes(at: offset, count: count) else {
+                throw StorageError(.read, segment.path, errno: ErrorNumber.io)
+            }
+            try segment.file.write(at: offset, UnsafeRawBufferPointer(start: bytes, count: count))
+            offset += UInt64(count)
+        }
+    }
+
+    /// Puts the durable position into the superblock if it has moved since: the next open then reads less.
+    package func recordWatermark() throws(WalError) {
+        try checkUsable()
+        try syncState.withLock { (state) throws(WalError) in
+            guard !state.isClosed, state.durable.lsn > state.superblock.watermark.lsn,
+                state.durable.segment == state.superblock.activeBase
+            else { return }
+            do throws(StorageError) {
+                try writeSuperblock(watermark: state.durable, &state)
+            } catch {
+                throw poison(error, "write the superblock")
+            }
+        }
+    }
+}
+
+// MARK: - The end
+
+extension LogStore {
+    /// Syncs, records the clean close, closes the files and frees the lock. The other steps must be over. Idempotent.
+    package func closeCleanly() throws(WalError) {
+        guard !options.readOnly else { return try abandon() }
+        if syncState.withLock({ $0.isClosed }) { return }
+        do {
+            try sync()
+            try syncState.withLock { (state) throws(WalError) in
+                guard !hasSuspectTail.load(ordering: .relaxed) else { return }
+                do throws(StorageError) {
+                    state.superblock.isClean = true
+                    try writeSuperblock(watermark: state.durable, &state)
+                } catch {
+                    throw poison(error, "record the clean close")
+                }
+            }
+        } catch {
+            // The lock is freed whatever happened; the first cause is what the caller must hear.
+            do { try abandon() } catch {}
+            throw error
+        }
+        try abandon()
+    }
+
+    /// Closes the files and frees the lock without syncing anything. The other steps must be over. Idempotent.
+    package func abandon() throws(WalError) {
+        let (file, wasClosed) = syncState.withLock { state -> (SuperblockFile?, Bool) in
+            let was = state.isClosed
+            state.isClosed = true
+            let file = state.file
+            state.file = nil
+            return (file, was)
+        }
+        guard !wasClosed else { return }
+        writer.active = nil
+        let open = catalog.withLock { catalog -> [WritableSegment] in
+            let all = catalog.unsealed + catalog.unsettled + (catalog.active.map { [$0] } ?? [])
+            catalog.unsealed = []
+            catalog.unsettled = []
+            catalog.active = nil
+            return all
+        }
+        let spareSegment = spare.withLock { spare -> SpareSegment? in
+            let value = spare
+            spare = nil
+            return value
+        }
+        var first: StorageError?
+        func note(_ body: () throws(StorageError) -> Void) {
+            do { try body() } catch { first = first ?? error }
+        }
+        for segment in open { note { () throws(StorageError) in try segment.file.close() } }
+        if let spareSegment {
+            note { () throws(StorageError) in try spareSegment.file.close() }
+            note { () throws(StorageError) in try storage.unlink(path(FileNames.spare)) }
+        }
+        if let file { note { () throws(StorageError) in try file.close() } }
+        if let lock { note { () throws(StorageError) in try lock.release() } }
+        if let first { throw first.wal("close the log") }
+    }
+}
