@@ -60,14 +60,14 @@ struct Workload {
             meta.append(UInt8(ascii: ":"))
             meta.appendDecimal(line.number)
         } else {
-            makeOrder(index, &payload)
+            makeOrder(index - before, &payload)
             meta.append(contentsOf: "orders:".utf8)
-            meta.appendDecimal(index)
+            meta.appendDecimal(index - before)
         }
     }
 
-    // Orders come in groups of 16, whose events are mixed as those of customers who shop at the same time: all are placed,
-    // then paid, then packed, then most are shipped and some cancelled.
+    // `index` counts the orders' events alone. Orders come in groups of 16, whose events are mixed as those of customers
+    // who shop at the same time: all are placed, then paid, then packed, then most are shipped and some cancelled.
     private func makeOrder(_ index: Int, _ payload: inout [UInt8]) {
         let order = index / 64 * 16 + index % 16
         var random = SplitMix(state: seed &+ UInt64(order))

@@ -33,6 +33,12 @@ package enum ProcessSignals {
         #endif
         sigaction(SIGINT, &action, nil)
         sigaction(SIGTERM, &action, nil)
+        // Who starts us from a worker thread may hand down a mask that keeps both away for ever.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        sigaddset(&signals, SIGTERM)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
     /// Writing to a pipe that nobody reads fails with EPIPE from now on, instead of ending the process.

@@ -123,9 +123,11 @@ final class RunningTool {
         kill(process.processIdentifier, SIGINT)
     }
 
-    /// Ends its input and waits for it.
-    func finish() throws -> Tool.Result {
-        try input.fileHandleForWriting.close()
+    /// Ends its input, unless it ended by itself, and waits for it. A process that hangs is killed, and seen by its status.
+    func finish(endingInput: Bool = true) throws -> Tool.Result {
+        if endingInput { try input.fileHandleForWriting.close() }
+        for _ in 0..<6000 where process.isRunning { usleep(10_000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
         return Tool.Result(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
