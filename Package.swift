@@ -67,6 +67,9 @@ let package = Package(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
             swiftSettings: settings),
         .testTarget(
+            name: "WalTests", dependencies: ["Wal", "SegmentStore", "WalPlatform", "WalSimulation"],
+            swiftSettings: settings),
+        .testTarget(
             name: "WalSimulationTests", dependencies: ["WalSimulation", "SegmentStore", "WalPlatform"],
             swiftSettings: settings),
     ],

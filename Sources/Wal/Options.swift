@@ -1,5 +1,7 @@
 extension WriteAheadLog {
-    /// How a log is opened. A value: change what you need and pass it to ``WriteAheadLog/open(at:options:)``.
+    /// How a log is opened.
+    ///
+    /// A value: change what you need and pass it to ``WriteAheadLog/open(at:options:)``.
     ///
     /// ```swift
     /// var options = WriteAheadLog.Options()
@@ -7,39 +9,66 @@ extension WriteAheadLog {
     /// let log = try WriteAheadLog.open(at: "orders.wal", options: options)
     /// ```
     public struct Options: Sendable {
-        /// The size of new segment files in bytes: 16 KiB to 2 GiB, a multiple of 4096. The default is 64 MiB.
+        /// The size of new segment files in bytes: 16 KiB to 2 GiB, a multiple of 4096.
+        ///
+        /// The default is 64 MiB.
         public var segmentSize = 64 << 20
-        /// Bytes of frames between two entries of a sealed segment's index: 4 KiB to 16 MiB. The default is 64 KiB.
+        /// Bytes of frames between two entries of a sealed segment's index: 4 KiB to 16 MiB.
+        ///
+        /// The default is 64 KiB.
         public var indexSpacing = 64 << 10
-        /// When written events are made durable without being asked. The default is `.batch`.
+        /// When written events are made durable without being asked.
+        ///
+        /// The default is `.batch`.
         public var sync = SyncPolicy.batch
-        /// What an append does when the queue is full. The default is `.block`.
+        /// What an append does when the queue is full.
+        ///
+        /// The default is `.block`.
         public var backPressure = BackPressure.block
-        /// The bound on accepted and not yet written bytes, at least 1. The default is 4 MiB. A larger event is taken
-        /// when the queue is empty.
+        /// The bound on accepted and not yet written bytes, at least 1.
+        ///
+        /// The default is 4 MiB. A larger event is taken when the queue is empty.
         public var queueBytes = 4 << 20
-        /// The bound on accepted and not yet written events, at least 1. The default is 1,048,576. A larger batch is
-        /// taken when the queue is empty.
+        /// The bound on accepted and not yet written events, at least 1.
+        ///
+        /// The default is 1,048,576. A larger batch is taken when the queue is empty.
         public var queueEvents = 1 << 20
-        /// How coming segments are made ready. The default, nil, means `.prewritten` under the policies `.batch` and
-        /// `.bytes`, `.allocated` under the others.
+        /// How coming segments are made ready.
+        ///
+        /// The default, nil, means `.prewritten` under the policies `.batch` and `.bytes`, `.allocated` under the
+        /// others.
         public var preallocation: Preallocation?
-        /// What opening does about damage to durable data. The default is `.strict`.
+        /// What opening does about damage to durable data.
+        ///
+        /// The default is `.strict`.
         public var recovery = RecoveryMode.strict
-        /// The LSN of the first event of a new log; ignored for an existing one. The default is 1.
+        /// The LSN of the first event of a new log; ignored for an existing one.
+        ///
+        /// The default is 1.
         public var startLSN: LSN = 1
-        /// Opens for reading alone, beside a writer or without one: nothing is written, repaired or locked. The
-        /// default is false.
+        /// Opens for reading alone, beside a writer or without one: nothing is written, repaired or locked.
+        ///
+        /// The default is false.
         public var readOnly = false
-        /// Makes the log if there is none. The default is true.
+        /// Makes the log if there is none.
+        ///
+        /// The default is true.
         public var createIfMissing = true
-        /// How replay reaches the bytes. The default is `.mapped`.
+        /// How replay reaches the bytes.
+        ///
+        /// The default is `.mapped`.
         public var readAccess = ReadAccess.mapped
-        /// Hears what the log does. The default is none.
+        /// Hears what the log does.
+        ///
+        /// The default is none.
         public var observer: (any WalObserver)?
-        /// How many events wait for a slow observer before further ones are lost; at least 1. The default is 1024.
+        /// How many events wait for a slow observer before further ones are lost; at least 1.
+        ///
+        /// The default is 1024.
         public var observerQueue = 1024
-        /// Where the files are. The default is the operating system's file system.
+        /// Where the files are.
+        ///
+        /// The default is the operating system's file system.
         public var storage = LogStorage.posix
 
         /// Makes options with the default values.

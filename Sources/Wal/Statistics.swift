@@ -1,5 +1,7 @@
-/// A snapshot of a log's counters, taken without its locks: each number is right by itself, and they may be some events
-/// apart from each other. Counters start at zero when the log is opened.
+/// A snapshot of a log's counters, taken without its locks: each number is right by itself, and they may be some
+/// events apart from each other.
+///
+/// Counters start at zero when the log is opened.
 public struct Statistics: Sendable, Hashable {
     /// Events accepted: they have an LSN.
     public var appendedEvents: UInt64 = 0
@@ -7,7 +9,7 @@ public struct Statistics: Sendable, Hashable {
     public var appendedBytes: UInt64 = 0
     /// Events lost under back-pressure `.drop`.
     public var droppedEvents: UInt64 = 0
-    /// Appends refused for any reason but that: queue full, too large, disk full, failed, an unexpected LSN, …
+    /// Appends refused for any reason but that: queue full, too large, disk full, failed, an unexpected LSN and so on.
     public var refusedAppends: UInt64 = 0
     /// Times an append found the queue full and waited.
     public var stalls: UInt64 = 0

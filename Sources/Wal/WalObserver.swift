@@ -1,4 +1,6 @@
-/// Hears what a log does. Set it in ``WriteAheadLog/Options/observer``.
+/// Hears what a log does.
+///
+/// Set it in ``WriteAheadLog/Options/observer``.
 ///
 /// Events arrive in order on one thread of the log's own, a little after the fact; a slow observer delays nothing, but
 /// loses events past ``WriteAheadLog/Options/observerQueue`` (they are counted). It may call the log.
@@ -11,7 +13,9 @@ public protocol WalObserver: Sendable {
     func log(_ log: String, did event: WalEvent)
 }
 
-/// What an observer hears. Cases may be added in any version: switch with a `default`.
+/// What an observer hears.
+///
+/// Cases may be added in any version: switch with a `default`.
 public enum WalEvent: Sendable, Hashable {
     /// The log went into another state.
     case lifecycle(WriteAheadLog.State)

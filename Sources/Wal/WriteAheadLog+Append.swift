@@ -114,8 +114,9 @@ extension WriteAheadLog {
         try append(payload.span.bytes, meta: nil, expecting: expected)
     }
 
-    /// Appends a batch: after a crash all of it is replayed, or none. Returns the LSN of its last event at once; it is
-    /// not yet durable.
+    /// Appends a batch: after a crash all of it is replayed, or none.
+    ///
+    /// Returns the LSN of its last event at once; it is not yet durable.
     ///
     /// - Parameters:
     ///   - batch: at least one event, and no more than a segment can hold; used up, also by a failing call.

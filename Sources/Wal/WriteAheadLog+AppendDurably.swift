@@ -67,7 +67,9 @@ extension WriteAheadLog {
 
     // MARK: Suspending
 
-    /// Appends an event and returns when it is on stable storage. Suspends meanwhile; see the synchronous form.
+    /// Appends an event and returns when it is on stable storage.
+    ///
+    /// Suspends meanwhile; see the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event; it is copied before the first suspension.
@@ -86,7 +88,9 @@ extension WriteAheadLog {
         return lsn
     }
 
-    /// Appends an event and returns when it is on stable storage. Suspends meanwhile; see the synchronous form.
+    /// Appends an event and returns when it is on stable storage.
+    ///
+    /// Suspends meanwhile; see the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event; it is copied before the first suspension.
@@ -105,7 +109,9 @@ extension WriteAheadLog {
         return lsn
     }
 
-    /// Appends a text, in UTF-8, and returns when it is on stable storage. Suspends meanwhile.
+    /// Appends a text, in UTF-8, and returns when it is on stable storage.
+    ///
+    /// Suspends meanwhile.
     ///
     /// - Parameter text: the event; it is copied before the first suspension.
     /// - Throws: as the synchronous form, and `cancelled`.
@@ -114,7 +120,9 @@ extension WriteAheadLog {
         try await appendDurably([UInt8](text.utf8))
     }
 
-    /// Appends a batch and returns when it is on stable storage. Suspends meanwhile; see the synchronous form.
+    /// Appends a batch and returns when it is on stable storage.
+    ///
+    /// Suspends meanwhile; see the synchronous form.
     ///
     /// - Parameters:
     ///   - batch: at least one event, and no more than a segment can hold; used up, also by a failing call.

@@ -4,7 +4,9 @@ internal import SegmentStore
 // the queue is full and the log waits, they copy the event once more and suspend until there is room.
 
 extension WriteAheadLog {
-    /// Appends an event; suspends, instead of blocking, while the queue is full. See the synchronous form.
+    /// Appends an event; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameter payload: the event; it is copied before the first suspension.
     /// - Throws: as the synchronous form, and `cancelled` (nothing was appended then).
@@ -13,7 +15,9 @@ extension WriteAheadLog {
         try await append(payload, meta: nil)
     }
 
-    /// Appends an event; suspends, instead of blocking, while the queue is full. See the synchronous form.
+    /// Appends an event; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameter payload: the event.
     /// - Throws: as the synchronous form, and `cancelled` (nothing was appended then).
@@ -22,7 +26,9 @@ extension WriteAheadLog {
         try await append(payload.span.bytes, meta: nil)
     }
 
-    /// Appends a text, in UTF-8; suspends, instead of blocking, while the queue is full. See the synchronous form.
+    /// Appends a text, in UTF-8; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameter text: the event.
     /// - Throws: as the synchronous form, and `cancelled` (nothing was appended then).
@@ -32,7 +38,9 @@ extension WriteAheadLog {
         return try await append(text.utf8.span.bytes, meta: nil)
     }
 
-    /// Appends a text; suspends, instead of blocking, while the queue is full. See the synchronous form.
+    /// Appends a text; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameter text: the event.
     /// - Throws: as the synchronous form, and `cancelled` (nothing was appended then).
@@ -41,8 +49,9 @@ extension WriteAheadLog {
         try await append(text.span.bytes, meta: nil)
     }
 
-    /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full. See the
-    /// synchronous form.
+    /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event; it is copied before the first suspension.
@@ -64,8 +73,9 @@ extension WriteAheadLog {
         return try await append(batch, expecting: expected)
     }
 
-    /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full. See the
-    /// synchronous form.
+    /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event.
@@ -82,7 +92,9 @@ extension WriteAheadLog {
             payload.span.bytes, meta: meta?.span.bytes, key: key?.span.bytes, time: time, expecting: expected)
     }
 
-    /// Appends an event if the newest LSN assigned is the expected one. See the synchronous form.
+    /// Appends an event if the newest LSN assigned is the expected one.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event; it is copied before the first suspension.
@@ -93,7 +105,9 @@ extension WriteAheadLog {
         try await append(payload, meta: nil, expecting: expected)
     }
 
-    /// Appends an event if the newest LSN assigned is the expected one. See the synchronous form.
+    /// Appends an event if the newest LSN assigned is the expected one.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameters:
     ///   - payload: the event.
@@ -104,7 +118,9 @@ extension WriteAheadLog {
         try await append(payload.span.bytes, meta: nil, expecting: expected)
     }
 
-    /// Appends a batch; suspends, instead of blocking, while the queue is full. See the synchronous form.
+    /// Appends a batch; suspends, instead of blocking, while the queue is full.
+    ///
+    /// See the synchronous form.
     ///
     /// - Parameters:
     ///   - batch: at least one event, and no more than a segment can hold; used up, also by a failing call.

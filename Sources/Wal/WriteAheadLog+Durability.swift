@@ -38,7 +38,9 @@ extension WriteAheadLog {
         try core.makeDurable(lsn.rawValue)
     }
 
-    /// Returns when all that was accepted before the call is in the file. Suspends meanwhile.
+    /// Returns when all that was accepted before the call is in the file.
+    ///
+    /// Suspends meanwhile.
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func flush() async throws(WalError) {
@@ -48,7 +50,9 @@ extension WriteAheadLog {
         try await core.makeWritten(last)
     }
 
-    /// Returns when all that was accepted before the call is on stable storage. Suspends meanwhile.
+    /// Returns when all that was accepted before the call is on stable storage.
+    ///
+    /// Suspends meanwhile.
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func sync() async throws(WalError) {
@@ -58,7 +62,9 @@ extension WriteAheadLog {
         try await core.makeDurable(last)
     }
 
-    /// Returns when the event is on stable storage. Suspends meanwhile; see the synchronous form.
+    /// Returns when the event is on stable storage.
+    ///
+    /// Suspends meanwhile; see the synchronous form.
     ///
     /// - Parameter lsn: an event accepted before.
     /// - Throws: as the synchronous form, and `cancelled`.

@@ -67,7 +67,9 @@ extension WriteAheadLog {
         try await onThread { () throws(WalError) in try self.truncate(before: lsn) }
     }
 
-    /// The segments, oldest first. Cheap: reads no frames.
+    /// The segments, oldest first.
+    ///
+    /// Cheap: reads no frames.
     ///
     /// - Throws: `closed`, `io`.
     public func segments() throws(WalError) -> [SegmentInfo] {

@@ -105,7 +105,9 @@ public final class WriteAheadLog: Sendable {
     /// The path the log was opened at.
     public var path: String { core.path }
 
-    /// A snapshot of the counters. Takes no lock and works in every state.
+    /// A snapshot of the counters.
+    ///
+    /// Takes no lock and works in every state.
     public func stats() -> Statistics {
         var stats = Statistics()
         let counters = core.counters

@@ -13,12 +13,15 @@ package final class StagingBlock: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
     package let capacity: Int
 
+    // Visible outside the module, these would be checked for overlapping access at run time, three calls per event; no
+    // two accesses can overlap, each being a plain load or store by the block's one user.
+
     /// Bytes used, frames being laid out without gaps but their alignment.
-    package private(set) var end = 0
+    @exclusivity(unchecked) package private(set) var end = 0
     /// Events in the block.
-    package private(set) var eventCount = 0
+    @exclusivity(unchecked) package private(set) var eventCount = 0
     /// The LSN of the last event in the block; 0 if it is empty.
-    package private(set) var lastLSN: UInt64 = 0
+    @exclusivity(unchecked) package private(set) var lastLSN: UInt64 = 0
 
     private var frameStart = 0
     private var frameEvents = 0

@@ -44,7 +44,9 @@ extension LogCore {
         }
     }
 
-    /// Returns once the event, which has been assigned, is durable. Leads the commit if nobody does.
+    /// Returns once the event, which has been assigned, is durable.
+    ///
+    /// Leads the commit if nobody does.
     func makeDurable(_ lsn: UInt64) throws(WalError) {
         if store.durableLSN >= lsn { return }
         if try leadDurably(lsn) { return }
@@ -65,7 +67,9 @@ extension LogCore {
         }
     }
 
-    /// Commits for everybody if the token is free. Returns whether it did, the event being durable then.
+    /// Commits for everybody if the token is free.
+    ///
+    /// Returns whether it did, the event being durable then.
     private func leadDurably(_ lsn: UInt64) throws(WalError) -> Bool {
         guard committer.token.tryAcquire() else { return false }
         defer { committer.release() }
@@ -74,7 +78,9 @@ extension LogCore {
         return store.durableLSN >= lsn
     }
 
-    /// Returns once the event, which has been assigned, is in the file. Writes it if nobody does.
+    /// Returns once the event, which has been assigned, is in the file.
+    ///
+    /// Writes it if nobody does.
     func makeWritten(_ lsn: UInt64) throws(WalError) {
         while true {
             let seen = signals.written.load()

@@ -16,7 +16,9 @@ final class LogCore: Sendable {
     let committer: Committer
     let maintenance: MaintenanceSignal
     let hub: ObserverHub?
-    /// Makes its holder the one caller of the store's maintenance steps and of truncation. Held during system calls.
+    /// Makes its holder the one caller of the store's maintenance steps and of truncation.
+    ///
+    /// Held during system calls.
     let maintenanceLock = Lock()
 
     private let writerThread = Mutex<SystemThread?>(nil)
@@ -130,7 +132,9 @@ final class LogCore: Sendable {
 
     // MARK: The end
 
-    /// Closes the store. Called once, by the writer thread; it holds the commit token and never gives it back.
+    /// Closes the store.
+    ///
+    /// Called once, by the writer thread; it holds the commit token and never gives it back.
     func end(cleanly: Bool) {
         maintenance.stop()
         maintenanceThread.withLock { $0 }?.join()

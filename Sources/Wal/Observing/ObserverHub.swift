@@ -53,7 +53,9 @@ final class ObserverHub: Sendable {
         if isFirst { news.bumpAndWakeOne() }
     }
 
-    /// Ends the delivery thread once it has delivered what is queued. Does not wait for it: the caller may be in it.
+    /// Ends the delivery thread once it has delivered what is queued.
+    ///
+    /// Does not wait for it: the caller may be in it.
     func finish() {
         contents.withLock { $0.isFinished = true }
         news.bumpAndWakeOne()

@@ -15,7 +15,9 @@ enum Admission {
 }
 
 extension AppendQueue {
-    /// The append path: takes an event that is a payload alone. Returns its LSN, or 0 if it needs the slow path.
+    /// The append path: takes an event that is a payload alone.
+    ///
+    /// Returns its LSN, or 0 if it needs the slow path.
     ///
     /// Per event this locks, checks, copies and unlocks; it allocates nothing and counts no references.
     @inline(__always)
@@ -107,7 +109,9 @@ extension AppendQueue {
 
     // MARK: Producers that wait for room
 
-    /// Sleeps until there may be room or the gate has moved. The caller tries again.
+    /// Sleeps until there may be room or the gate has moved.
+    ///
+    /// The caller tries again.
     func waitForSpace() {
         let seen = space.load()
         lock.lock()
@@ -123,8 +127,9 @@ extension AppendQueue {
         lock.withLock { state.pointee.blockedProducers -= 1 }
     }
 
-    /// Whether waiting for the writer would be in vain. As long as something is queued, writing it wakes a producer.
-    /// The lock is held.
+    /// Whether waiting for the writer would be in vain.
+    ///
+    /// As long as something is queued, writing it wakes a producer. The lock is held.
     private var isEmptyOrShut: Bool {
         state.pointee.gate != .open
             || state.pointee.appendedBytes.load(ordering: .relaxed)

@@ -22,7 +22,9 @@ final class AppendQueue: @unchecked Sendable {
     let eventLimit: UInt64
     let largestUnit: Int
 
-    /// Why the queue takes no event now. `open` alone lets the fast path through.
+    /// Why the queue takes no event now.
+    ///
+    /// `open` alone lets the fast path through.
     enum Gate: UInt8 {
         case open, draining, closed, failed, diskFull, readOnly
     }
@@ -46,7 +48,9 @@ final class AppendQueue: @unchecked Sendable {
     }
 
     struct State: ~Copyable {
-        /// The LSN of the next event. Assigned here and nowhere else, after every check.
+        /// The LSN of the next event.
+        ///
+        /// Assigned here and nowhere else, after every check.
         let nextLSN: Atomic<UInt64>
         /// Record bytes accepted since the open; never goes back.
         let appendedBytes = Atomic<UInt64>(0)
@@ -60,9 +64,13 @@ final class AppendQueue: @unchecked Sendable {
         var admitBytes: UInt64
         var admitLSN: UInt64
 
-        /// Never nil nor shared: an unmanaged reference, so that appending to it counts no references. Owned (+1).
+        /// Never nil nor shared: an unmanaged reference, so that appending to it counts no references.
+        ///
+        /// Owned (+1).
         var open: Unmanaged<StagingBlock>
-        /// Handed over and not yet wholly written, oldest first. Only the holder of the commit token removes any.
+        /// Handed over and not yet wholly written, oldest first.
+        ///
+        /// Only the holder of the commit token removes any.
         var pending: [Pending] = []
         var pool: BlockPool
 
@@ -131,7 +139,9 @@ final class AppendQueue: @unchecked Sendable {
 
     // MARK: The holder of the commit token
 
-    /// The oldest block to be written, which stays in the queue; the open block if it is the only one. Nil: nothing queued.
+    /// The oldest block to be written, which stays in the queue; the open block if it is the only one.
+    ///
+    /// Nil: nothing queued.
     func head() -> Pending? {
         lock.lock()
         defer { lock.unlock() }
@@ -139,7 +149,9 @@ final class AppendQueue: @unchecked Sendable {
         return state.pointee.pending.first
     }
 
-    /// Removes the oldest block: it is written. Returns whether a producer that waits for room should be woken.
+    /// Removes the oldest block: it is written.
+    ///
+    /// Returns whether a producer that waits for room should be woken.
     func finishHead() -> Bool {
         lock.lock()
         let head = state.pointee.pending.removeFirst()
@@ -158,7 +170,9 @@ final class AppendQueue: @unchecked Sendable {
         return isLow
     }
 
-    /// Moves the open block, if it holds anything, behind the full ones and opens another. The lock is held.
+    /// Moves the open block, if it holds anything, behind the full ones and opens another.
+    ///
+    /// The lock is held.
     func handOverOpenBlock(nextUnit bytes: Int) {
         let block = state.pointee.open.takeUnretainedValue()
         let holdsEvents = !block.isEmpty
@@ -177,7 +191,7 @@ final class AppendQueue: @unchecked Sendable {
         Unmanaged.passUnretained(block).release()
     }
 
-    /// Begins a sync that will cover all up to `target` (all accepted, if nil). Returns its generation and target.
+    /// Begins a sync that will cover all up to the target, or all accepted if that is nil; returns its generation and target.
     func beginSync(through target: UInt64?) -> (generation: UInt64, target: UInt64) {
         lock.lock()
         defer { lock.unlock() }
@@ -238,7 +252,9 @@ final class AppendQueue: @unchecked Sendable {
         return true
     }
 
-    /// Notes that the disk is full, or has room again. Returns whether that is news.
+    /// Notes that the disk is full, or has room again.
+    ///
+    /// Returns whether that is news.
     func setDiskFull(_ isFull: Bool) -> Bool {
         lock.lock()
         defer { lock.unlock() }

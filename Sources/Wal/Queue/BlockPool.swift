@@ -1,6 +1,8 @@
 internal import SegmentStore
 
-/// Staging blocks of the usual size that wait for their next use. Guarded by the queue's lock.
+/// Staging blocks of the usual size that wait for their next use.
+///
+/// Guarded by the queue's lock.
 struct BlockPool {
     /// Writes of this size are the fastest measured on fresh, allocated and prewritten files alike.
     static let blockCapacity = 256 << 10

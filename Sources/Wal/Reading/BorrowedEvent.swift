@@ -1,5 +1,7 @@
 /// One event of a log, in the log's own memory: reading it copies nothing, and the compiler keeps it, and every span
-/// taken from it, from outliving the step that gave it. Use ``owned()`` to keep it.
+/// taken from it, from outliving the step that gave it.
+///
+/// Use ``owned()`` to keep it.
 public struct BorrowedEvent: ~Copyable, ~Escapable {
     /// Its position.
     public let lsn: LSN

@@ -18,7 +18,9 @@ public struct EventIterator: ~Copyable {
         self.core = core
     }
 
-    /// The next event, in the log's memory, or nil behind the last. It ends with the next step.
+    /// The next event, in the log's memory, or nil behind the last.
+    ///
+    /// It ends with the next step.
     ///
     /// - Throws: `corrupted`, `missingSegment`, `truncated` if the segment was dropped meanwhile, `closed`, `io`. Nothing
     ///   follows after an error.

@@ -100,7 +100,9 @@ final class AsyncWaiters: Sendable {
         resumeAll { _ in true }
     }
 
-    /// Resumes one task that waits for room. Returns whether there was one.
+    /// Resumes one task that waits for room.
+    ///
+    /// Returns whether there was one.
     @discardableResult
     func wakeOneProducer() -> Bool {
         let continuation = contents.withLock { contents -> Continuation? in

@@ -2,7 +2,9 @@ internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
 
-/// An error that threads share. Innermost lock.
+/// An error that threads share.
+///
+/// Innermost lock.
 final class SharedError: Sendable {
     private let error = Mutex<WalError?>(nil)
 

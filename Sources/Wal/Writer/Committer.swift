@@ -2,7 +2,9 @@ internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
 
-/// The steps of a commit. Every method is for the holder of the commit token.
+/// The steps of a commit.
+///
+/// Every method is for the holder of the commit token.
 ///
 /// Lock order: token → (queue's lock | a mutex of the waiters | of the observer). The store has locks of its own, below all.
 final class Committer: Sendable {
@@ -136,7 +138,9 @@ final class Committer: Sendable {
         return fail(store.failure ?? error)
     }
 
-    /// Fails the log for good. Returns the error that everybody gets from now on. May be called without the token.
+    /// Fails the log for good.
+    ///
+    /// Returns the error that everybody gets from now on. May be called without the token.
     @discardableResult
     func fail(_ cause: WalError) -> WalError {
         let first = signals.failure.setIfUnset(cause)

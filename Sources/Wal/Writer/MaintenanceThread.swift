@@ -1,8 +1,9 @@
 internal import SegmentStore
 internal import WalPlatform
 
-/// The thread that runs the store's background steps, and records the durable position once the log is idle. Sleeps
-/// without a timer while nothing happens.
+/// The thread that runs the store's background steps, and records the durable position once the log is idle.
+///
+/// Sleeps without a timer while nothing happens.
 struct MaintenanceThread: ~Copyable {
     /// The log counts as idle when nothing was appended for this long.
     private static let idleNanoseconds: Int64 = 100_000_000

@@ -2,8 +2,10 @@ internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
 
-/// The thread that writes what nobody else writes: takes blocks from the queue, syncs by policy, and closes the log at
-/// its end. It holds the core, never the public object.
+/// The thread that writes what nobody else writes: takes blocks from the queue, syncs by policy, and closes the log
+/// at its end.
+///
+/// It holds the core, never the public object.
 struct WriterThread: ~Copyable {
     /// What to do next.
     private enum Step {

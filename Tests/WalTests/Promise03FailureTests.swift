@@ -1,0 +1,111 @@
+import SegmentStore
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+@Suite("Promise 3: a write or sync error reaches every caller that it concerns, and stays")
+struct Promise03FailureTests {
+    /// A log with events 1 … 3 durable, and the plan by which its disk fails.
+    private func makeLog(_ name: String, disk: SimulatedDisk, sync: SyncPolicy) throws -> (WriteAheadLog, FaultPlan) {
+        let plan = FaultPlan()
+        let storage = LogStorage(FaultStorage(disk.backend, plan: plan))
+        let log = try WriteAheadLog.open(at: name, options: testOptions(storage, sync: sync))
+        for number in 1...3 { try log.append([UInt8(number)]) }
+        try log.sync()
+        return (log, plan)
+    }
+
+    @Test(
+        "After a failed write or sync every call throws the first cause, whatever the disk does later",
+        .timeLimit(.minutes(1)), arguments: [StorageError.Operation.write, .sync], [SyncPolicy.batch, .never])
+    func everyCall(operation: StorageError.Operation, sync: SyncPolicy) async throws {
+        let disk = SimulatedDisk()
+        let (log, plan) = try makeLog("/failure-\(operation)-\(sync)", disk: disk, sync: sync)
+        plan.add(Fault(operations: [operation], pathContains: ".seg", errno: ErrorNumber.io))
+        #expect(code { try log.appendDurably([4]) } == .failed)
+        // The disk is well again; a sync now would succeed, and must vouch for nothing.
+        plan.clear()
+        #expect(log.state == .failed)
+        #expect(code { try log.append([5]) } == .failed)
+        #expect(code { try log.flush() } == .failed)
+        #expect(code { try log.sync() } == .failed)
+        #expect(code { try log.waitDurable(4) } == .failed)
+        #expect(code { try log.appendDurably([5]) } == .failed)
+        #expect(code { try log.rotate() } == .failed)
+        #expect(code { try log.truncate(before: 2) } == .failed)
+        #expect(await asyncCode { try await log.waitDurable(4) } == .failed)
+        #expect(await asyncCode { try await log.append([5]) } == .failed)
+        #expect(log.durableLSN == 3)
+        #expect(try log.events().prefix(3).map(\.payload) == [[1], [2], [3]])
+        do {
+            try await log.shutdown()
+            Issue.record("a failed log was shut down in order")
+        } catch {
+            #expect(error.code == .failed)
+            #expect(error.errno?.rawValue == ErrorNumber.io)
+        }
+        #expect(log.state == .closed)
+        #expect(code { try log.append([5]) } == .closed)
+        try await log.close()
+
+        let again = try await WriteAheadLog.open(at: log.path, options: testOptions(disk.storage))
+        #expect(again.durableLSN >= 3)
+        try await again.sync()
+        try await again.append([9])
+        try await again.shutdown()
+        #expect(again.durableLSN == again.lastLSN)
+        // What is durable now must be so on any disk that a power cut leaves.
+        let after = try await WriteAheadLog.open(
+            at: log.path, options: testOptions(disk.crash(.keepNone).storage))
+        #expect(after.lastLSN == again.lastLSN)
+        #expect(try after.events().last?.payload == [9])
+        try await after.shutdown()
+    }
+
+    @Test("A sync that fails answers everybody who waits for it", .timeLimit(.minutes(1)))
+    func everyWaiter() async throws {
+        let gate = DiskGate()
+        let plan = FaultPlan()
+        let storage = gate.guarding(FaultStorage(SimulatedDisk().backend, plan: plan))
+        var options = testOptions(storage)
+        options.queueBytes = 100
+        let log = try await WriteAheadLog.open(at: "/waiters", options: options)
+        try await log.append([1])
+        try await log.sync()
+        gate.shut(.sync)
+        plan.add(Fault(operations: [.sync], pathContains: ".seg", isLasting: true, errno: ErrorNumber.io))
+        let codes = Shared<[WalError.Code?]>([])
+        let first = try SystemThread(name: "first") {
+            let code = code { try log.appendDurably([2]) }
+            codes.update { $0.append(code) }
+        }
+        gate.waitUntilHeld()
+        var threads = [first]
+        let calls: [@Sendable () throws -> Void] = [
+            { try log.waitDurable(2) },
+            { try log.sync() },
+            { for _ in 0..<100 { try log.append([UInt8](repeating: 3, count: 60)) } },
+            { try log.shutdown() },
+        ]
+        for call in calls {
+            threads.append(
+                try SystemThread(name: "waiter") {
+                    let code = code(call)
+                    codes.update { $0.append(code) }
+                })
+        }
+        async let task = asyncCode { try await log.waitDurable(2) }
+        waitUntil { log.state == .draining }
+        gate.open()
+        for thread in threads { thread.join() }
+        let taskCode = await task
+        #expect(taskCode == .failed)
+        #expect(codes.value.count == 5)
+        // The appender may have met the draining log first; nobody is told that it went well.
+        #expect(codes.value.allSatisfy { $0 == .failed || $0 == .draining })
+        #expect(codes.value.filter { $0 == .failed }.count >= 4)
+        #expect(log.durableLSN == 1)
+        try await log.close()
+    }
+}

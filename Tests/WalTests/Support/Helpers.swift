@@ -1,0 +1,91 @@
+import Foundation
+import SegmentStore
+import Synchronization
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+/// Threads of a test, all started at once and joined at the end.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
+    let threads = try (0..<count).map { index in try SystemThread(name: "test-\(index)") { body(index) } }
+    for thread in threads { thread.join() }
+}
+
+/// A value that threads of a test set and read.
+final class Shared<Value: Sendable>: Sendable {
+    private let stored: Mutex<Value>
+
+    init(_ value: Value) {
+        stored = Mutex(value)
+    }
+
+    var value: Value {
+        get { stored.withLock { $0 } }
+        set { stored.withLock { $0 = newValue } }
+    }
+
+    func update(_ body: (inout Value) -> Void) {
+        stored.withLock { body(&$0) }
+    }
+}
+
+/// The seed of a test's random choices: `WAL_SEED`, or a new one; printed so that a failure can be repeated.
+func testSeed(_ name: String = #function) -> UInt64 {
+    let seed = ProcessInfo.processInfo.environment["WAL_SEED"].flatMap { UInt64($0) } ?? SystemRandom.bits64()
+    print("\(name): WAL_SEED=\(seed)")
+    return seed
+}
+
+/// Waits, without bound but the test's own limit, until something holds.
+func waitUntil(_ condition: () -> Bool) {
+    while !condition() { SystemClock.sleep(nanoseconds: 200_000) }
+}
+
+/// The code of the error that `body` throws; nil if it throws none.
+func code(_ body: () throws -> Void) -> WalError.Code? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return (error as? WalError)?.code
+    }
+}
+
+/// The code of the error that `body` throws; nil if it throws none.
+func asyncCode(_ body: () async throws -> Void) async -> WalError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? WalError)?.code
+    }
+}
+
+/// Options for a log on a simulated disk, with small segments.
+func testOptions(
+    _ storage: LogStorage, sync: SyncPolicy = .batch, segmentSize: Int = 1 << 20
+) -> WriteAheadLog.Options {
+    var options = WriteAheadLog.Options()
+    options.storage = storage
+    options.sync = sync
+    options.segmentSize = segmentSize
+    return options
+}
+
+extension WriteAheadLog {
+    /// All events, owned.
+    func events(from lsn: LSN = 0) throws -> [Event] {
+        var iterator = try iterator(from: lsn)
+        var events: [Event] = []
+        while let event = try iterator.nextOwned() { events.append(event) }
+        return events
+    }
+}
+
+extension [UInt8] {
+    /// The text in UTF-8.
+    init(text: String) {
+        self = Array(text.utf8)
+    }
+}

@@ -1,0 +1,91 @@
+import SegmentStore
+
+/// A storage that lets a test look at, hold up or fail every write, sync and the like before it happens.
+struct HookStorage: Storage {
+    typealias Hook = @Sendable (StorageError.Operation, String) throws(StorageError) -> Void
+
+    let base: any Storage
+    let hook: Hook
+
+    func list(_ directory: String) throws(StorageError) -> [String] {
+        try base.list(directory)
+    }
+
+    func createDirectory(_ path: String) throws(StorageError) {
+        try base.createDirectory(path)
+    }
+
+    func create(_ path: String) throws(StorageError) -> any StorageFile {
+        try hook(.create, path)
+        return HookFile(base: try base.create(path), path: path, hook: hook)
+    }
+
+    func open(_ path: String, _ access: StorageAccess) throws(StorageError) -> any StorageFile {
+        HookFile(base: try base.open(path, access), path: path, hook: hook)
+    }
+
+    func rename(_ from: String, to: String) throws(StorageError) {
+        try hook(.rename, from)
+        try base.rename(from, to: to)
+    }
+
+    func unlink(_ path: String) throws(StorageError) {
+        try hook(.unlink, path)
+        try base.unlink(path)
+    }
+
+    func syncDirectory(_ path: String) throws(StorageError) {
+        try hook(.syncDirectory, path)
+        try base.syncDirectory(path)
+    }
+
+    func lock(_ path: String) throws(StorageError) -> any StorageLock {
+        try base.lock(path)
+    }
+
+    func isLocked(_ path: String) throws(StorageError) -> Bool {
+        try base.isLocked(path)
+    }
+}
+
+private final class HookFile: StorageFile {
+    let base: any StorageFile
+    let path: String
+    let hook: HookStorage.Hook
+
+    init(base: any StorageFile, path: String, hook: @escaping HookStorage.Hook) {
+        self.base = base
+        self.path = path
+        self.hook = hook
+    }
+
+    func size() throws(StorageError) -> UInt64 { try base.size() }
+
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
+        try base.read(at: offset, into: buffer)
+    }
+
+    func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
+        try hook(.write, path)
+        try base.write(at: offset, bytes)
+    }
+
+    func allocate(_ size: UInt64) throws(StorageError) {
+        try hook(.allocate, path)
+        try base.allocate(size)
+    }
+
+    func truncate(_ size: UInt64) throws(StorageError) {
+        try hook(.truncate, path)
+        try base.truncate(size)
+    }
+
+    func sync() throws(StorageError) {
+        try hook(.sync, path)
+        try base.sync()
+    }
+
+    func map(length: Int) throws(StorageError) -> any StorageMapping { try base.map(length: length) }
+
+    func close() throws(StorageError) { try base.close() }
+}
