@@ -1,0 +1,13 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "Benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: "swift-wal", path: "..", traits: [])],
+    targets: [
+        .target(name: "CFloor"),
+        .executableTarget(name: "walbench", dependencies: ["CFloor", .product(name: "Wal", package: "swift-wal")]),
+    ],
+    swiftLanguageModes: [.v6]
+)
