@@ -118,11 +118,10 @@ struct Promise10LifecycleTests {
         let tasks = await [durable, space]
         let all = codes.value + tasks
         #expect(all.count == 6)
-        // The write in flight may have gone through: then flushing did what it promised.
         #expect(all.allSatisfy { $0 == .discarded || $0 == .closed || $0 == nil })
-        #expect(all.filter { $0 == nil }.count <= 1)
         let again = try await WriteAheadLog.open(at: "/discards", options: testOptions(disk.storage))
-        #expect(again.lastLSN >= 1)
+        // The commit in flight may have gone through; then it was right to say so.
+        #expect(again.lastLSN >= (all.contains(nil) ? lsn : 1))
         try await again.shutdown()
     }
 
