@@ -23,9 +23,13 @@ extension WriteAheadLog {
     ) throws {
         var cursor = try cursor(from: lsn)
         let queue = self.queue
-        while let view = try cursor.next() {
-            guard queue.phase != .closed else { throw core.closedError }
-            if try body(BorrowedEvent(view)) == .stop { return }
+        var used: RecordRun?
+        while var run = try cursor.nextRun(after: used) {
+            while let view = run.next() {
+                guard queue.phase != .closed else { throw core.closedError }
+                if try body(BorrowedEvent(view)) == .stop { return }
+            }
+            used = run
         }
     }
 

@@ -28,30 +28,24 @@ package struct LogCursor: ~Copyable {
         hasEnded = from > through
     }
 
-    /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the cursor
-    /// has ended.
+    /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the
+    /// cursor has ended.
     package mutating func next() throws(WalError) -> RecordView? {
         while true {
-            if var current = run {
-                if let view = current.next() {
-                    run = current
-                    return view
-                }
-                run = current
-            }
-            guard var following = try nextRun() else { return nil }
-            let view = following.next()
+            if let view = run?.next() { return view }
+            guard let following = try nextRun(after: run) else { return nil }
             run = following
-            if let view { return view }
         }
     }
 
-    /// The records of the next frame that concern the reader, or nil behind the last event. Valid until the next call. The
-    /// caller must have used up the run before.
-    package mutating func nextRun() throws(WalError) -> RecordRun? {
-        if let run, !run.isEmpty {
-            // `next` gave out nil although records are left: they are no records of this format.
-            throw malformed(run)
+    /// The records of the next frame that concern the reader, or nil behind the last event. Valid until the next call.
+    /// `used` is the run before, which must be used up.
+    package mutating func nextRun(after used: RecordRun?) throws(WalError) -> RecordRun? {
+        if let used, !used.isEmpty {
+            // It gave out nil although records are left: they are no records of this format.
+            let error = malformed(used)
+            end()
+            throw error
         }
         run = nil
         guard !hasEnded, wanted <= through else {

@@ -73,7 +73,7 @@ extension LogStore {
     private func epoch(of lsn: UInt64) throws(WalError) -> UInt32 {
         guard lsn >= firstLSN else { return 0 }
         var cursor = try cursor(from: lsn, through: lsn, access: .read)
-        _ = try cursor.nextRun()
+        _ = try cursor.nextRun(after: nil)
         return cursor.epoch
     }
 }
