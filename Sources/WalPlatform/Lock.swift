@@ -11,7 +11,8 @@ public import CWalPlatform
 public final class Lock: @unchecked Sendable {
     // Sendable: the pointer never changes and its word is only touched by atomic operations. It is allocated so that
     // its address is fixed; `deinit` runs when nobody can hold or want the lock any more.
-    @usableFromInline let word: UnsafeMutablePointer<wal_lock_t>
+    /// The word itself, for callers on a hot path that hold a pointer rather than this object.
+    public let word: UnsafeMutablePointer<wal_lock_t>
 
     /// A free lock.
     public init() {

@@ -34,12 +34,12 @@ struct Promise03FailureTests {
         #expect(code { try log.appendDurably([5]) } == .failed)
         #expect(code { try log.rotate() } == .failed)
         #expect(code { try log.truncate(before: 2) } == .failed)
-        #expect(await code { try await log.waitDurable(4) } == .failed)
-        #expect(await code { try await log.append([5]) } == .failed)
+        #expect(await asyncCode { try await log.waitDurable(4) } == .failed)
+        #expect(await asyncCode { try await log.append([5]) } == .failed)
         #expect(log.durableLSN == 3)
         #expect(try log.events().prefix(3).map(\.payload) == [[1], [2], [3]])
         do {
-            try log.shutdown()
+            try await log.shutdown()
             Issue.record("a failed log was shut down in order")
         } catch {
             #expect(error.code == .failed)
@@ -47,20 +47,20 @@ struct Promise03FailureTests {
         }
         #expect(log.state == .closed)
         #expect(code { try log.append([5]) } == .closed)
-        try log.close()
+        try await log.close()
 
-        let again = try WriteAheadLog.open(at: log.path, options: testOptions(disk.storage))
+        let again = try await WriteAheadLog.open(at: log.path, options: testOptions(disk.storage))
         #expect(again.durableLSN >= 3)
-        try again.sync()
-        try again.append([9])
-        try again.shutdown()
+        try await again.sync()
+        try await again.append([9])
+        try await again.shutdown()
         #expect(again.durableLSN == again.lastLSN)
         // What is durable now must be so on any disk that a power cut leaves.
-        let after = try WriteAheadLog.open(
+        let after = try await WriteAheadLog.open(
             at: log.path, options: testOptions(disk.crash(.keepNone).storage))
         #expect(after.lastLSN == again.lastLSN)
         #expect(try after.events().last?.payload == [9])
-        try after.shutdown()
+        try await after.shutdown()
     }
 
     @Test("A sync that fails answers everybody who waits for it", .timeLimit(.minutes(1)))
@@ -70,9 +70,9 @@ struct Promise03FailureTests {
         let storage = gate.guarding(FaultStorage(SimulatedDisk().backend, plan: plan))
         var options = testOptions(storage)
         options.queueBytes = 100
-        let log = try WriteAheadLog.open(at: "/waiters", options: options)
-        try log.append([1])
-        try log.sync()
+        let log = try await WriteAheadLog.open(at: "/waiters", options: options)
+        try await log.append([1])
+        try await log.sync()
         gate.shut(.sync)
         plan.add(Fault(operations: [.sync], pathContains: ".seg", isLasting: true, errno: ErrorNumber.io))
         let codes = Shared<[WalError.Code?]>([])
@@ -95,7 +95,7 @@ struct Promise03FailureTests {
                     codes.update { $0.append(code) }
                 })
         }
-        async let task = code { () async throws in try await log.waitDurable(2) }
+        async let task = asyncCode { try await log.waitDurable(2) }
         waitUntil { log.state == .draining }
         gate.open()
         for thread in threads { thread.join() }
@@ -106,6 +106,6 @@ struct Promise03FailureTests {
         #expect(codes.value.allSatisfy { $0 == .failed || $0 == .draining })
         #expect(codes.value.filter { $0 == .failed }.count >= 4)
         #expect(log.durableLSN == 1)
-        try log.close()
+        try await log.close()
     }
 }

@@ -9,12 +9,12 @@ struct Promise04DurabilityTests {
     @Test("It returns after the write and after the sync, not before", .timeLimit(.minutes(1)), arguments: [SyncPolicy.never, .batch])
     func notBefore(sync: SyncPolicy) async throws {
         let gate = DiskGate()
-        let log = try WriteAheadLog.open(
+        let log = try await WriteAheadLog.open(
             at: "/not-before-\(sync)", options: testOptions(gate.guarding(SimulatedDisk().backend), sync: sync))
-        try log.append([1])
-        try log.sync()
+        try await log.append([1])
+        try await log.sync()
         gate.shut(.write)
-        let lsn = try log.append([2])
+        let lsn = try await log.append([2])
         let returned = Shared(0)
         let threads = try (0..<3).map { index in
             try SystemThread(name: "durable") {
@@ -46,7 +46,7 @@ struct Promise04DurabilityTests {
         try await task
         #expect(returned.value == 3)
         #expect(log.durableLSN == 3)
-        try log.shutdown()
+        try await log.shutdown()
     }
 
     @Test("A sync that began before the event was written does not cover it", .timeLimit(.minutes(1)))
@@ -73,11 +73,11 @@ struct Promise04DurabilityTests {
 
     @Test("An LSN that was not accepted is an error, not a wait", .timeLimit(.minutes(1)))
     func notAccepted() async throws {
-        let log = try WriteAheadLog.open(at: "/not-accepted", options: testOptions(SimulatedDisk().storage))
+        let log = try await WriteAheadLog.open(at: "/not-accepted", options: testOptions(SimulatedDisk().storage))
         #expect(code { try log.waitDurable(1) } == .notYetWritten)
-        #expect(await code { try await log.waitDurable(1) } == .notYetWritten)
-        try log.waitDurable(0)
-        try log.shutdown()
+        #expect(await asyncCode { try await log.waitDurable(1) } == .notYetWritten)
+        try await log.waitDurable(0)
+        try await log.shutdown()
     }
 
     @Test("With interval sync an idle log syncs its tail", .timeLimit(.minutes(1)))
@@ -131,7 +131,7 @@ struct Promise04DurabilityTests {
 
     @Test("A thousand tasks that append durably all return", .timeLimit(.minutes(2)))
     func tasks() async throws {
-        let log = try WriteAheadLog.open(at: "/tasks", options: testOptions(SimulatedDisk().storage, sync: .never))
+        let log = try await WriteAheadLog.open(at: "/tasks", options: testOptions(SimulatedDisk().storage, sync: .never))
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<1000 {
                 group.addTask {

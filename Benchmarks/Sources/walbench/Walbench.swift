@@ -1,5 +1,6 @@
 import CFloor
 import Foundation
+import Wal
 
 /// Measures this engine beside the floor, the contestants in turn within each round (A B C A B C).
 ///

@@ -69,6 +69,7 @@ package struct RecoveryPlan: Sendable {
     package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String]) -> RecoveryReport {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
+        for segment in discarded { cutBytes += segment.end?.offset ?? 0 }
         return RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,

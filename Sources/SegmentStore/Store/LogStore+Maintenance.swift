@@ -20,8 +20,10 @@ extension LogStore {
 
     // MARK: The spare
 
+    /// A log that stays small needs no second file: the spare is made once part of the active segment is used.
     private func prepareSpare() throws(WalError) -> Bool {
-        try spare.withLock { (spare) throws(WalError) -> Bool in
+        guard activeOffset.load(ordering: .relaxed) >= options.segmentSize / 8 else { return false }
+        return try spare.withLock { (spare) throws(WalError) -> Bool in
             guard spare == nil else { return false }
             spare = try makeSpare()
             return true

@@ -14,10 +14,18 @@ extension LogStore {
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
-        // The low mark must not pass what is on stable storage: the log would begin behind its own end.
-        if lsn - 1 > durableLSN { try sync() }
         let epochBefore = try epoch(of: lsn - 1)
-        let removed = try syncState.withLock { (state) throws(WalError) -> [Segment] in
+        while true {
+            // The low mark must pass neither what is on stable storage (the log would begin behind its own end) nor the
+            // segment that the superblock knows as the active one.
+            if lsn - 1 > durableLSN || catalog.withLock({ !$0.unsettled.isEmpty }) { try sync() }
+            if let removed = try raiseLowMark(to: lsn, epochBefore: epochBefore) { return try remove(removed) }
+        }
+    }
+
+    /// Puts the new low mark on stable storage. Returns the segments that lie before it; nil if the log rolled meanwhile.
+    private func raiseLowMark(to lsn: UInt64, epochBefore: UInt32) throws(WalError) -> [Segment]? {
+        try syncState.withLock { (state) throws(WalError) -> [Segment]? in
             try checkUsable()
             guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
             guard lsn > state.superblock.firstLSN else { return [] }
@@ -26,6 +34,7 @@ extension LogStore {
                 return (catalog.segments[index], Array(catalog.segments[..<index]))
             }
             guard let kept else { return [] }
+            guard kept.sequence <= state.superblock.activeSequence, lsn - 1 <= state.durable.lsn else { return nil }
             do throws(StorageError) {
                 state.superblock.firstLSN = lsn
                 state.superblock.firstSequence = kept.sequence
@@ -37,7 +46,6 @@ extension LogStore {
             first.store(lsn, ordering: .releasing)
             return gone
         }
-        return try remove(removed)
     }
 
     private func remove(_ segments: [Segment]) throws(WalError) -> [String] {

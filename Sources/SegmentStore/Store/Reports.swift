@@ -90,6 +90,11 @@ public struct VerifyReport: Sendable, Hashable {
         public var kind: Kind
         /// What, where, and which events.
         public var error: WalError
+
+        package init(kind: Kind, error: WalError) {
+            self.kind = kind
+            self.error = error
+        }
     }
 
     /// All that is wrong, in the order of the log.

@@ -1,4 +1,3 @@
-internal import CWalPlatform
 internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
@@ -25,23 +24,23 @@ extension AppendQueue {
     func appendPlain(_ payload: UnsafeRawBufferPointer) -> UInt64 {
         let size = UInt64(truncatingIfNeeded: Record.plainSize(payload: payload.count))
         let state = self.state
-        wal_lock_lock(lockWord)
+        lock.lock()
         let lsn = state.pointee.nextLSN.load(ordering: .relaxed)
         let bytes = state.pointee.appendedBytes.load(ordering: .relaxed) &+ size
         guard state.pointee.gate == .open, bytes <= state.pointee.admitBytes, lsn <= state.pointee.admitLSN,
             state.pointee.open._withUnsafeGuaranteedRef({ $0.append(payload, lsn: lsn) })
         else {
-            wal_lock_unlock(lockWord)
+            lock.unlock()
             return 0
         }
         state.pointee.appendedBytes.store(bytes, ordering: .relaxed)
         state.pointee.nextLSN.store(lsn &+ 1, ordering: .releasing)
         guard state.pointee.writerMode == .idle else {
-            wal_lock_unlock(lockWord)
+            lock.unlock()
             return lsn
         }
         state.pointee.writerMode = .busy
-        wal_lock_unlock(lockWord)
+        lock.unlock()
         writerWake.bumpAndWakeOne()
         return lsn
     }

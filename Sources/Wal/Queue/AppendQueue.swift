@@ -1,4 +1,3 @@
-internal import CWalPlatform
 internal import SegmentStore
 internal import Synchronization
 internal import WalPlatform
@@ -12,8 +11,6 @@ final class AppendQueue: @unchecked Sendable {
     // Sendable: `state` never changes; what it points to is guarded by `lock`, but for the atomics in it, which are
     // written under `lock` and may be read without.
     let lock = Lock()
-    /// The word of `lock`, so that the append path gets by without a call.
-    let lockWord: UnsafeMutablePointer<wal_lock_t>
     let state: UnsafeMutablePointer<State>
 
     /// Only the writer thread sleeps on it.
@@ -101,7 +98,6 @@ final class AppendQueue: @unchecked Sendable {
     }
 
     init(nextLSN: UInt64, byteLimit: Int, eventLimit: Int, largestUnit: Int, isReadOnly: Bool = false) {
-        lockWord = lock.word
         self.byteLimit = UInt64(byteLimit)
         self.eventLimit = UInt64(eventLimit)
         self.largestUnit = largestUnit

@@ -53,7 +53,7 @@ func code(_ body: () throws -> Void) -> WalError.Code? {
 }
 
 /// The code of the error that `body` throws; nil if it throws none.
-func code(_ body: () async throws -> Void) async -> WalError.Code? {
+func asyncCode(_ body: () async throws -> Void) async -> WalError.Code? {
     do {
         try await body()
         return nil
