@@ -12,7 +12,7 @@ struct Promise11FullDiskTests {
     func fills(sync: SyncPolicy, round: Int) async throws {
         let disk = SimulatedDisk()
         var options = testOptions(disk.storage, sync: sync, segmentSize: 32 << 10)
-        options.preallocation = round % 2 == 0 ? Preallocation.none : .allocated
+        options.preallocation = round % 2 == 0 ? Preallocation.growing : .allocated
         options.queueBytes = 10_000
         let log = try await WriteAheadLog.open(at: "/fills-\(sync)-\(round)", options: options)
         try await log.appendDurably([1])
@@ -85,7 +85,7 @@ struct Promise11FullDiskTests {
 
     @Test(
         "Writes that the system interrupts and cuts short store every byte", .timeLimit(.minutes(1)),
-        arguments: [Preallocation.none, .prewritten])
+        arguments: [Preallocation.growing, .prewritten])
     func shortWrites(preallocation: Preallocation) throws {
         let directory = try TemporaryDirectory()
         var calls = PosixCalls.live

@@ -31,7 +31,7 @@ package struct SegmentMaker: Sendable {
         let name = FileNames.segment(base: header.firstLSN)
         let temporary = directory + "/" + name + FileNames.temporarySuffix
         let file = try createAfresh(temporary)
-        if options.preallocation != .none { try file.allocate(header.segmentSize) }
+        if options.preallocation != .growing { try file.allocate(header.segmentSize) }
         try file.write(header.encode(), at: 0)
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
@@ -51,7 +51,7 @@ package struct SegmentMaker: Sendable {
         header.salt = environment.random()
         let temporary = directory + "/" + name + FileNames.temporarySuffix
         let file = try createAfresh(temporary)
-        if options.preallocation != .none { try file.allocate(header.segmentSize) }
+        if options.preallocation != .growing { try file.allocate(header.segmentSize) }
         try file.write(header.encode(), at: 0)
         var old = FrameChain(original)
         var new = FrameChain(header)

@@ -16,6 +16,10 @@ extension LogStore {
             guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
             let count = fitting(block, in: active)
             if count == 0 {
+                guard !active.isEmpty else {
+                    // The layer above checks every unit against `largestUnit`: a bug of ours, which must not roll for ever.
+                    throw WalError(.tooLarge, "a frame is larger than a segment can hold", path: active.path)
+                }
                 try roll(active)
                 continue
             }
@@ -195,7 +199,7 @@ extension LogStore {
         do throws(StorageError) {
             let file = try storage.create(path)
             do throws(StorageError) {
-                if options.preallocation != .none { try file.allocate(options.segmentSize) }
+                if options.preallocation != .growing { try file.allocate(options.segmentSize) }
                 try file.sync()
             } catch {
                 // No use can be made of half a spare; what matters is why it could not be made.

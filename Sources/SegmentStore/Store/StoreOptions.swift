@@ -19,7 +19,7 @@ package struct StoreOptions: Sendable {
 /// How the files of coming segments are made ready.
 public enum Preallocation: Sendable, Hashable {
     /// The file grows as it is written.
-    case none
+    case growing
     /// Space is reserved when the segment is made.
     case allocated
     /// Space is reserved and filled with zeros ahead, which makes each sync cheaper on ext4 and xfs.

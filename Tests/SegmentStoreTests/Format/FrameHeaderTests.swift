@@ -162,7 +162,7 @@ private struct FramesFile {
         ]
         #expect(try verdict { _ in } == .absent)
         for (number, (fault, change)) in steps.enumerated() {
-            #expect(try verdict(change: change) == fault)
+            #expect(try verdict(change) == fault)
             let found = try verdict { frame in
                 for (_, change) in steps[number...] { change(&frame) }
             }
