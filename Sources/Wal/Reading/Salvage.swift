@@ -1,8 +1,9 @@
 internal import SegmentStore
 
 extension WriteAheadLog {
-    /// Reads whatever is readable of a damaged log, on both sides of every hole. Changes nothing, takes no lock, and needs
-    /// neither a superblock nor an intact header.
+    /// Reads whatever is readable of a damaged log, on both sides of every hole. Changes nothing and takes no lock.
+    ///
+    /// Needs no superblock, and of a sealed segment no intact header. Blocks for as long as reading takes.
     ///
     /// Meant for the case that opening refuses: look at what is there, or append it to a new log. Every event given out has
     /// passed its frame's checksums; whether it had ever been durable is not known.
@@ -10,7 +11,8 @@ extension WriteAheadLog {
     /// - Parameters:
     ///   - path: the log's directory.
     ///   - storage: where the log keeps its files.
-    ///   - hole: hears of each gap, with file and LSN range, before the events behind it.
+    ///   - hole: hears of each gap, with file and LSN range, before the events behind it. What is lost behind the last
+    ///     readable event is no gap: nothing tells that there was more.
     ///   - body: gets each event, borrowed, in the order of the LSNs, and says whether to go on.
     /// - Throws: what `body` throws; else `notFound`, `notALog`, `foreignFile`, `unsupportedFormat`, `io`.
     public static func salvage(
