@@ -4,6 +4,9 @@ package struct StoreOptions: Sendable {
     package var indexSpacing = 64 << 10
     package var preallocation = Preallocation.allocated
     package var recovery = RecoveryMode.strict
+    /// With point-in-time recovery: reads everything even where the end of the log looks well, so that damage in an old
+    /// segment is found and cut off too. Costs the whole log.
+    package var deepRecovery = false
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
     package var readOnly = false
