@@ -116,7 +116,8 @@ struct Promise09LimitTests {
     func options() throws {
         let cases: [(String, (inout WriteAheadLog.Options) -> Void)] = [
             ("segmentSize", { $0.segmentSize = 0 }), ("segmentSize", { $0.segmentSize = -4096 }),
-            ("segmentSize", { $0.segmentSize = (16 << 10) + 1 }), ("segmentSize", { $0.segmentSize = (2 << 30) + 4096 }),
+            ("segmentSize", { $0.segmentSize = (16 << 10) + 1 }),
+            ("segmentSize", { $0.segmentSize = (2 << 30) + 4096 }),
             ("indexSpacing", { $0.indexSpacing = 0 }), ("indexSpacing", { $0.indexSpacing = .max }),
             ("sync", { $0.sync = .interval(.zero) }), ("sync", { $0.sync = .interval(.seconds(-1)) }),
             ("sync", { $0.sync = .interval(.seconds(Int64.max)) }), ("sync", { $0.sync = .bytes(0) }),

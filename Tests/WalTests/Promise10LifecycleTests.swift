@@ -6,7 +6,8 @@ import WalSimulation
 
 @Suite("Promise 10: closing answers every waiter, hangs never, and frees the lock")
 struct Promise10LifecycleTests {
-    @Test("Closing while threads append, wait, iterate, rotate and truncate", .timeLimit(.minutes(2)), arguments: 0..<20)
+    @Test(
+        "Closing while threads append, wait, iterate, rotate and truncate", .timeLimit(.minutes(2)), arguments: 0..<20)
     func closeUnderLoad(round: Int) throws {
         let disk = SimulatedDisk()
         var options = testOptions(disk.storage, sync: round % 2 == 0 ? .batch : .never, segmentSize: 64 << 10)
@@ -53,7 +54,9 @@ struct Promise10LifecycleTests {
         try again.shutdown()
     }
 
-    @Test("A deadline that passes leaves the log draining; shutting down again, or closing, ends it", .timeLimit(.minutes(1)), arguments: [true, false])
+    @Test(
+        "A deadline that passes leaves the log draining; shutting down again, or closing, ends it",
+        .timeLimit(.minutes(1)), arguments: [true, false])
     func deadline(closes: Bool) throws {
         let gate = DiskGate()
         let log = try WriteAheadLog.open(
@@ -107,7 +110,7 @@ struct Promise10LifecycleTests {
         async let durable = asyncCode { try await log.waitDurable(lsn) }
         async let space = asyncCode { for _ in 0..<50 { try await log.append([UInt8](repeating: 3, count: 40)) } }
         gate.waitUntilHeld()
-        waitUntil { log.stats().stalls >= 2 }
+        try await eventually { log.stats().stalls >= 2 }
         let closers = try (0..<3).map { _ in try SystemThread(name: "closer") { _ = code { try log.close() } } }
         waitUntil { log.state == .closed }
         gate.open()
@@ -115,11 +118,10 @@ struct Promise10LifecycleTests {
         let tasks = await [durable, space]
         let all = codes.value + tasks
         #expect(all.count == 6)
-        // The write in flight may have gone through: then flushing did what it promised.
         #expect(all.allSatisfy { $0 == .discarded || $0 == .closed || $0 == nil })
-        #expect(all.filter { $0 == nil }.count <= 1)
         let again = try await WriteAheadLog.open(at: "/discards", options: testOptions(disk.storage))
-        #expect(again.lastLSN >= 1)
+        // The commit in flight may have gone through; then it was right to say so.
+        #expect(again.lastLSN >= (all.contains(nil) ? lsn : 1))
         try await again.shutdown()
     }
 
@@ -233,7 +235,7 @@ struct Promise10LifecycleTests {
             at: "/cancel", options: testOptions(gate.guarding(SimulatedDisk().backend), sync: .never))
         gate.shut(.write)
         let task = Task { await asyncCode { try await log.appendDurably([1]) } }
-        waitUntil { log.lastAssignedLSN == 1 }
+        try await eventually { log.lastAssignedLSN == 1 }
         task.cancel()
         #expect(await task.value == .cancelled)
         #expect(log.durableLSN == 0)

@@ -57,7 +57,9 @@ struct Promise11FullDiskTests {
         try await again.shutdown()
     }
 
-    @Test("It is written without a further call once there is room, and blocked producers are told", .timeLimit(.minutes(1)))
+    @Test(
+        "It is written without a further call once there is room, and blocked producers are told",
+        .timeLimit(.minutes(1)))
     func byItself() throws {
         let gate = DiskGate()
         var options = testOptions(gate.guarding(SimulatedDisk().backend), sync: .never)
@@ -93,7 +95,9 @@ struct Promise11FullDiskTests {
             count.update { $0 += 1 }
             switch count.value % 3 {
             case 0: return -Int(ErrorNumber.interrupted)
-            case 1: return write(descriptor, UnsafeRawBufferPointer(rebasing: bytes.prefix(max(1, bytes.count / 2))), offset)
+            case 1:
+                return write(
+                    descriptor, UnsafeRawBufferPointer(rebasing: bytes.prefix(max(1, bytes.count / 2))), offset)
             default: return write(descriptor, bytes, offset)
             }
         }

@@ -144,20 +144,27 @@ package struct LogCursor: ~Copyable {
             return (catalog.segments[index], index + 1 < catalog.segments.count ? catalog.segments[index + 1] : nil)
         }
         guard let found, wanted >= store.firstLSN else {
-            throw WalError(
-                .truncated, "LSN \(wanted) was truncated away; the oldest event kept is \(store.firstLSN)",
-                path: store.directory, lsns: LSN(wanted)...LSN(max(wanted, store.firstLSN - 1)))
+            throw truncatedAway(wanted)
         }
         return found
+    }
+
+    private func truncatedAway(_ lsn: UInt64) -> WalError {
+        WalError(
+            .truncated, "LSN \(lsn) was truncated away; the oldest event kept is \(store.firstLSN)",
+            path: store.directory, lsns: LSN(lsn)...LSN(max(lsn, store.firstLSN - 1)))
     }
 
     /// Goes on behind the end of a segment. Where the next one says of it something else than was read, one of the two is not
     /// the file it should be.
     private mutating func leave(_ current: SegmentReader, _ place: FrameChain) throws(WalError) {
-        let next = store.catalog.withLock { catalog -> Segment? in
-            guard let index = catalog.position(of: place.nextLSN) else { return nil }
-            return catalog.segments[index]
+        let (next, oldest) = store.catalog.withLock { catalog -> (Segment?, UInt64) in
+            let oldest = catalog.segments.first?.base ?? 0
+            guard let index = catalog.position(of: place.nextLSN) else { return (nil, oldest) }
+            return (catalog.segments[index], oldest)
         }
+        // What follows may have been truncated away meanwhile, which is no damage.
+        if place.nextLSN < max(store.firstLSN, oldest) { throw truncatedAway(place.nextLSN) }
         guard let next, next.base == place.nextLSN, next !== current.segment else {
             // Behind its end the active segment has nothing for this reader; any other must be followed by the next base.
             let following = next.map { $0.base } ?? place.nextLSN
