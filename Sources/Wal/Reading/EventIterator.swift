@@ -24,10 +24,10 @@ public struct EventIterator: ~Copyable {
 
     /// The next event, in the log's memory, or nil behind the last.
     ///
-    /// It ends with the next step.
+    /// The event ends with the next step; keep it with ``BorrowedEvent/owned()``. Blocks for disk reads.
     ///
-    /// - Throws: `corrupted`, `missingSegment`, `truncated` if the segment was dropped meanwhile, `closed`, `io`. Nothing
-    ///   follows after an error.
+    /// - Throws: `corrupted`, `missingSegment`, `truncated` if the next segment was dropped meanwhile, `closed`,
+    ///   `tooManyOpenFiles`, `io`. Nothing follows after an error.
     @_lifetime(&self)
     public mutating func next() throws(WalError) -> BorrowedEvent? {
         guard let view = try nextView() else { return nil }
