@@ -45,6 +45,11 @@ package struct Superblock: Sendable, Hashable {
             lsn: startLSN - 1, segment: startLSN, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
     }
 
+    /// Whether a decided cut keeps no event of the log: an empty first segment takes the place of all.
+    package var cutsEverything: Bool {
+        cutKind != .none && cut < activeBase && activeSequence == firstSequence
+    }
+
     private static let checksumField = 12
 
     /// One slot as it is written.

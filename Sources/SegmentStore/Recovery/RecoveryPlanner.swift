@@ -65,7 +65,7 @@ package struct RecoveryPlanner: Sendable {
             RecoveryPlan.Found(
                 base: base, sequence: known.firstSequence + UInt64(index), name: FileNames.segment(base: base))
         }
-        if !isDeep { try checkCount(found, known) }
+        if !isDeep, !known.cutsEverything { try checkCount(found, known) }
         var scan = RecoveryScan(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
@@ -98,6 +98,13 @@ package struct RecoveryPlanner: Sendable {
         }
         switch content {
         case .found(let superblock, let damage):
+            let unknown = superblock.features.readOnly & ~FeatureBits.known.readOnly
+            guard options.readOnly || unknown == 0 else {
+                throw WalError(
+                    .unsupportedFormat,
+                    "the log has features this software can read but not write (bits \(String(unknown, radix: 16))); open it for reading only",
+                    path: path)
+            }
             return (superblock, damage.map { WalError(.corrupted, $0, path: path) })
         case .damaged:
             return try lostSuperblock("both superblock slots are damaged", path, isDeep)

@@ -30,6 +30,7 @@ package struct RecoveryScan {
 
     /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
     mutating func run() throws(WalError) -> RecoveryPlan {
+        if try mustFinishWholeCut() { return cutAtDamagedSegment(lsn: superblock.activeBase) }
         guard let start = startIndex() else {
             return try corruption(
                 at: nil, lsn: isDeep ? superblock.firstLSN : superblock.watermark.segment, offset: 0,
@@ -268,18 +269,28 @@ package struct RecoveryScan {
         guard options.recovery == .pointInTime, isDeep else { throw error }
         plan.damage = error
         plan.outcome = .pointInTime
-        if let index, let chain {
+        if let index, let chain, lsn >= superblock.firstLSN {
             var result = finish(index, chain: chain, discard: true)
             result.cut = .init(
                 kind: .repair, lsn: lsn - 1, base: found[index].base, sequence: found[index].sequence,
                 predecessor: found[index].header?.predecessor ?? .init(), replaces: true)
             return result
         }
-        return cutAtDamagedSegment(index, lsn: lsn)
+        // Not below the low mark: what comes before it was truncated away, and no LSN is given out again.
+        return cutAtDamagedSegment(lsn: max(lsn, superblock.firstLSN))
+    }
+
+    /// Whether a stop interrupted a decided cut that keeps nothing of the first segment, whose file can't be gone on with.
+    private mutating func mustFinishWholeCut() throws(WalError) -> Bool {
+        guard superblock.cutsEverything else { return false }
+        guard let index = startIndex(), found[index].base == superblock.activeBase else { return true }
+        if case .intact = try header(index) { return false }
+        return true
     }
 
     /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
-    private mutating func cutAtDamagedSegment(_ index: Int?, lsn: UInt64) -> RecoveryPlan {
+    private mutating func cutAtDamagedSegment(lsn: UInt64) -> RecoveryPlan {
+        plan.outcome = .pointInTime
         plan.discarded = found
         plan.segments = []
         plan.cut = .init(

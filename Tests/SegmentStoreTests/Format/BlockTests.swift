@@ -27,7 +27,9 @@ private func failure<Value, Failure: Error & Equatable>(_ body: () throws(Failur
         let block = header.encode()
         for offset in 0..<block.bytes.count {
             for mask in Self.masks {
-                let found = failure { () throws(SegmentHeader.Failure) in try SegmentHeader(block.flipping(offset, mask)) }
+                let found = failure { () throws(SegmentHeader.Failure) in
+                    try SegmentHeader(block.flipping(offset, mask))
+                }
                 // A flipped version or feature bit must not pass for a future format: the checksum comes first.
                 #expect(found == (offset < 8 ? .foreignMagic : .damaged), "offset \(offset)")
             }

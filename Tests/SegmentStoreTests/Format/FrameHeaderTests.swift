@@ -143,9 +143,8 @@ private struct FramesFile {
     @Test func faultsAreFoundInTheOrderOfTheChecks() throws {
         let template = FramesFile()
         let good = template.frame(3)
-        func verdict(_ body: [UInt8] = [UInt8](repeating: 9, count: 60), _ change: (inout FrameHeader) -> Void) throws
-            -> FrameFault?
-        {
+        let body = [UInt8](repeating: 9, count: 60)
+        func verdict(_ change: (inout FrameHeader) -> Void) throws -> FrameFault? {
             var frame = good
             change(&frame)
             var file = template
@@ -175,9 +174,10 @@ private struct FramesFile {
         #expect(try verdict { $0.incarnation = 9 } == .epoch)
         #expect(try verdict { $0.watermark = 4 } == .watermark)
         #expect(try verdict { $0.bodyLength = Int(UInt32.max) } == .length)
-        #expect(FrameFault.allCases.map(\.rawValue) == [
-            "absent", "header", "kind", "length", "lsn", "link", "epoch", "watermark", "body",
-        ])
+        #expect(
+            FrameFault.allCases.map(\.rawValue) == [
+                "absent", "header", "kind", "length", "lsn", "link", "epoch", "watermark", "body",
+            ])
     }
 
     @Test func aFillerHasNoEventsAndIsSteppedOver() throws {
