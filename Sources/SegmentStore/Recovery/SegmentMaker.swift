@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// Makes segment files whole under a temporary name and gives them their own name.
 package struct SegmentMaker: Sendable {
     package let storage: any Storage
@@ -70,6 +72,8 @@ package struct SegmentMaker: Sendable {
             _ = tally.add(frame, at: new.offset, body: copiedBody)
             new.accept(frame)
         }
+        // What was whole when the plan was made must be so now: a shorter copy would lose events.
+        guard old.offset == end else { throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io) }
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
         try storage.syncDirectory(directory)

@@ -208,8 +208,9 @@ extension LogStore {
     /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
     /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
     package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
-        let last = writtenLSN
+        // In this order: the low mark never passes what is written.
         let first = firstLSN
+        let last = writtenLSN
         let start = from == 0 ? first : from
         if start < first {
             throw WalError(
@@ -240,7 +241,8 @@ extension LogStore {
                 if state == .sealed { used = size }
                 try file.close()
             } catch {
-                if segment.info.withLock({ $0.isRemoved }) { continue }
+                let headers = HeaderReader(storage: storage, directory: directory)
+                if error.isNotFound, try headers.isTruncatedAway(segment) { continue }
                 throw error.wal("look at a segment")
             }
             result.append(
