@@ -70,7 +70,7 @@ extension WriteAheadLog {
         if let lsn { return LSN(lsn) }
         var batch = EventBatch(capacity: payload.byteCount + 64)
         try batch.append(payload, meta: meta, key: key, time: time)
-        return try await append(batch, expecting: expected)
+        return LSN(try await core.append(batch, expecting: expected, hasWaited: true))
     }
 
     /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full.

@@ -125,7 +125,8 @@ public final class WriteAheadLog: Sendable {
         stats.firstLSN = firstLSN
         stats.durableLSN = durableLSN
         stats.lastAssignedLSN = lastAssignedLSN
-        stats.appendedEvents = lastAssignedLSN.rawValue &- recovery.lastLSN.rawValue
+        stats.appendedEvents =
+            core.options.readOnly ? 0 : stats.lastAssignedLSN.rawValue &- recovery.lastLSN.rawValue
         stats.appendedBytes = queue.appendedBytes
         stats.droppedEvents = counters.dropped.load(ordering: .relaxed)
         stats.refusedAppends = counters.refused.load(ordering: .relaxed)
@@ -136,7 +137,7 @@ public final class WriteAheadLog: Sendable {
         stats.rolls = counters.rolls.load(ordering: .relaxed)
         stats.queuedBytes = queue.queuedBytes
         stats.queuedEvents =
-            lastAssignedLSN > stats.lastLSN ? lastAssignedLSN.rawValue - stats.lastLSN.rawValue : 0
+            stats.lastAssignedLSN > stats.lastLSN ? stats.lastAssignedLSN.rawValue - stats.lastLSN.rawValue : 0
         stats.lostObserverEvents = core.hub?.lost ?? 0
         return stats
     }

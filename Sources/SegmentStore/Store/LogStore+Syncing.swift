@@ -39,6 +39,7 @@ extension LogStore {
         for (segment, range) in state.unvouched { try rewrite(segment, range) }
         let hadUnvouched = !state.unvouched.isEmpty
         state.unvouched = []
+        // Before the end is looked at: bytes written in between must not pass for synced.
         let bytes = unsynced.load(ordering: .relaxed)
         // Seen together: a roll moves a segment to `unsettled` and the end to the next one in one step.
         let (rolled, active, mark) = catalog.withLock { ($0.unsettled, $0.active, $0.active?.publishedMark) }

@@ -70,10 +70,14 @@ extension LogCore {
     }
 
     /// Puts a batch into the queue, suspending while there is no room.
-    func append(_ batch: consuming EventBatch, expecting expected: LSN?) async throws(WalError) -> UInt64 {
+    ///
+    /// - Parameter hasWaited: whether it was refused for want of room before, and that counted.
+    func append(
+        _ batch: consuming EventBatch, expecting expected: LSN?, hasWaited: Bool = false
+    ) async throws(WalError) -> UInt64 {
         try checkBatch(count: batch.count, bytes: batch.byteCount)
         let (queue, size, events) = (self.queue, batch.byteCount, batch.count)
-        var hasWaited = false
+        var hasWaited = hasWaited
         while true {
             if let lsn = try tryAppend(
                 size: size, events: events, expecting: expected, hasWaited: hasWaited,

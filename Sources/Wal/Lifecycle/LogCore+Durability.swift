@@ -37,7 +37,8 @@ extension LogCore {
     private func isStuck(_ lsn: UInt64) -> Bool { store.writtenLSN < lsn && queue.isDiskFull }
 
     func checkAssigned(_ lsn: UInt64) throws(WalError) {
-        let newest = queue.lastAssigned
+        // Of a log opened for reading the queue knows no more than what was there then.
+        let newest = options.readOnly ? store.writtenLSN : queue.lastAssigned
         guard lsn <= newest else {
             throw WalError(
                 .notYetWritten, "LSN \(lsn) is above the newest accepted, \(newest)", path: path, lsns: lsn.range)
@@ -52,8 +53,11 @@ extension LogCore {
         if try leadDurably(lsn) { return }
         var hasSlept = false
         while true {
-            let word = signals.durable[queue.generation(covering: lsn)]
+            let generation = queue.generation(covering: lsn)
+            let word = signals.durable[generation]
             let seen = word.load()
+            // Syncs that began and ended before the word was read bump it no more.
+            guard queue.generation(covering: lsn) == generation else { continue }
             if store.durableLSN >= lsn {
                 // Who was woken to lead the next sync and needs none passes that on.
                 if hasSlept && committer.token.isFree { word.bumpAndWakeOne() }

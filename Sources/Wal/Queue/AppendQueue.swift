@@ -201,9 +201,9 @@ final class AppendQueue: @unchecked Sendable {
         return (state.pointee.syncGeneration, target)
     }
 
-    /// The sync that was begun last covers nothing: its waiters belong to the next.
-    func abortSync() {
-        lock.withLock { state.pointee.syncTarget = 0 }
+    /// The sync that was begun last covers no more than this: the other waiters belong to the next.
+    func limitSync(to lsn: UInt64) {
+        lock.withLock { state.pointee.syncTarget = min(state.pointee.syncTarget, lsn) }
     }
 
     // MARK: Waiters

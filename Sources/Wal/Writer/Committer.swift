@@ -68,13 +68,16 @@ final class Committer: Sendable {
         do throws(WalError) {
             try write(through: target)
         } catch {
-            guard error.code == .diskFull, store.writtenLSN >= needed else {
+            guard isPassing(error), store.writtenLSN >= needed else {
                 // Nobody is left waiting for a sync that does not come.
-                queue.abortSync()
+                queue.limitSync(to: 0)
                 signals.durable[generation].bumpAndWakeAll()
                 throw error
             }
+            queue.limitSync(to: store.writtenLSN)
         }
+        // Who waits for the write alone need not wait for the sync that follows.
+        signals.written.bumpAndWakeAll()
         try sync(generation: generation)
     }
 
@@ -110,8 +113,8 @@ final class Committer: Sendable {
         do throws(WalError) {
             return try store.rotate()
         } catch {
-            // Without room nothing was changed and, the queue being empty, nobody else is concerned.
-            if error.code == .diskFull, store.failure == nil { throw error }
+            // Nothing was changed and, what was accepted before being written, nobody else is concerned.
+            if store.failure == nil { throw error }
             throw failed(error)
         }
     }
@@ -126,13 +129,20 @@ final class Committer: Sendable {
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
+    /// Whether the cause may pass by itself and left the block as it was: no room, or no descriptor for a new segment.
+    private func isPassing(_ error: WalError) -> Bool {
+        store.failure == nil && (error.code == .diskFull || error.code == .tooManyOpenFiles)
+    }
+
     /// Turns an error of a writing step into the log's state: out of room, which passes, or failed, which stays.
     private func failed(_ error: WalError) -> WalError {
-        if error.code == .diskFull && store.failure == nil {
-            if queue.setDiskFull(true) { hub?.post(.error(error)) }
+        if isPassing(error) {
             signals.diskFull.set(error)
+            if queue.setDiskFull(true) { hub?.post(.error(error)) }
             signals.diskFullAttempts.increment()
             signals.wakeEverybody()
+            // The writer may be asleep, the caller having led: trying again on a timer is the writer's to do.
+            queue.wakeWriter()
             return error
         }
         return fail(store.failure ?? error)

@@ -28,8 +28,10 @@ struct MaintenanceThread: ~Copyable {
     }
 
     consuming func run() {
-        while !signal.stops {
+        while true {
+            // Before looking at what a kick may have changed.
             let seen = signal.seen
+            if signal.stops { return }
             let now = SystemClock.monotonicNanoseconds()
             if core.queue.phase == .failed {
                 signal.waitDeeply(while: seen) { !signal.stops }

@@ -87,8 +87,9 @@ struct WriterThread: ~Copyable {
             }
         } catch {
             // See `run`.
-            retriesAt = SystemClock.monotonicNanoseconds() + Self.retryNanoseconds
         }
+        // Not only after an error: a commit that could sync a part of it has ended well.
+        if queue.isDiskFull { retriesAt = SystemClock.monotonicNanoseconds() + Self.retryNanoseconds }
     }
 
     private mutating func syncIfDue() throws(WalError) {

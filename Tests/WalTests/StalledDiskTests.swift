@@ -1,0 +1,90 @@
+import SegmentStore
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+@Suite("A full disk is retried at a measured pace, whoever found it full")
+struct StalledDiskTests {
+    @Test(
+        "Neither the running nor the draining log writes in a loop while there is no room", .timeLimit(.minutes(1)),
+        arguments: [SyncPolicy.batch, .never, .bytes(1), .interval(.milliseconds(1))])
+    func noLoop(sync: SyncPolicy) throws {
+        let gate = DiskGate()
+        let log = try WriteAheadLog.open(
+            at: "/no-loop", options: testOptions(gate.guarding(SimulatedDisk().backend), sync: sync))
+        try log.appendDurably([1])
+        gate.fail(.write, ErrorNumber.noSpace)
+        _ = code { try log.append([2]) }
+        waitUntil { code { try log.append([3]) } == .diskFull }
+        let before = gate.count(.write)
+        SystemClock.sleep(nanoseconds: 300_000_000)
+        // A few tries may be due; a loop makes thousands.
+        #expect(gate.count(.write) - before < 20)
+        #expect(code { try log.shutdown() } == .diskFull)
+        let draining = gate.count(.write)
+        SystemClock.sleep(nanoseconds: 300_000_000)
+        #expect(gate.count(.write) - draining < 20)
+        gate.fail(.write, nil)
+        try log.shutdown()
+        #expect(log.durableLSN == log.lastAssignedLSN)
+    }
+
+    @Test(
+        "What a caller's own commit could not write is written once there is room, without a further call",
+        .timeLimit(.minutes(1)), arguments: [SyncPolicy.batch, .never])
+    func foundByLeader(sync: SyncPolicy) throws {
+        let gate = DiskGate()
+        let log = try WriteAheadLog.open(
+            at: "/by-leader", options: testOptions(gate.guarding(SimulatedDisk().backend), sync: sync))
+        try log.appendDurably([1])
+        gate.fail(.write, ErrorNumber.noSpace)
+        #expect(code { try log.appendDurably([2]) } == .diskFull)
+        gate.fail(.write, nil)
+        waitUntil { log.lastLSN == 2 }
+        try log.shutdown()
+    }
+
+    @Test("What is written is flushed, though a sync is under way", .timeLimit(.minutes(1)))
+    func flushDuringSync() throws {
+        let gate = DiskGate()
+        let log = try WriteAheadLog.open(
+            at: "/flush-during-sync", options: testOptions(gate.guarding(SimulatedDisk().backend), sync: .never))
+        gate.shut(.write, .sync)
+        let leader = try SystemThread(name: "leader") { _ = code { try log.appendDurably([1]) } }
+        gate.waitUntilHeld()
+        let flusher = try SystemThread(name: "flusher") { _ = code { try log.flush() } }
+        SystemClock.sleep(nanoseconds: 5_000_000)
+        // The write goes through; the sync that follows is held up, and the flush must not wait for it.
+        gate.letThrough(.write)
+        flusher.join()
+        #expect(log.lastLSN == 1)
+        #expect(log.durableLSN == 0)
+        gate.open()
+        leader.join()
+        try log.shutdown()
+    }
+
+    @Test("A want of descriptors for the next segment passes, as a want of room does", .timeLimit(.minutes(1)))
+    func descriptors() throws {
+        let failing = Shared(false)
+        let storage = HookStorage(base: SimulatedDisk().backend) { operation, path throws(StorageError) in
+            if operation == .create, failing.value { throw StorageError(.create, path, errno: 24) }
+        }
+        let log = try WriteAheadLog.open(
+            at: "/descriptors", options: testOptions(LogStorage(storage), sync: .never, segmentSize: 16 << 10))
+        try log.appendDurably([1])
+        failing.value = true
+        #expect(code { try log.rotate() } == .tooManyOpenFiles)
+        #expect(log.state == .running)
+        waitUntil { code { try log.append([UInt8](repeating: 2, count: 1000)) } == .tooManyOpenFiles }
+        #expect(code { try log.sync() } == .tooManyOpenFiles)
+        #expect(log.state == .running)
+        let last = log.lastAssignedLSN
+        failing.value = false
+        waitUntil { log.lastLSN == last }
+        try log.rotate()
+        try log.shutdown()
+        #expect(log.durableLSN == last)
+    }
+}
