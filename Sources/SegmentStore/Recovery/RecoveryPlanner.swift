@@ -6,9 +6,13 @@ package struct RecoveryPlanner: Sendable {
     package let directory: String
     package let options: StoreOptions
     package let writerIsLive: Bool
+    private let flaws: StoreFlaws
     package var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
 
-    package init(storage: any Storage, directory: String, options: StoreOptions, writerIsLive: Bool) {
+    package init(
+        storage: any Storage, directory: String, options: StoreOptions, writerIsLive: Bool, flaws: StoreFlaws = []
+    ) {
+        self.flaws = flaws
         self.storage = storage
         self.directory = directory
         self.options = options
@@ -68,7 +72,7 @@ package struct RecoveryPlanner: Sendable {
         var scan = RecoveryScan(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
-            found: found, leftovers: leftovers)
+            found: found, leftovers: leftovers, flaws: flaws)
         var plan = try scan.run()
         plan.mustRebuildSuperblock = mustRebuild
         plan.superblockDamage = damage?.message

@@ -35,7 +35,7 @@ package struct SegmentMaker: Sendable {
         try file.write(header.encode(), at: 0)
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
-        try storage.syncDirectory(directory)
+        if !environment.flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         return file
     }
 
@@ -70,7 +70,7 @@ package struct SegmentMaker: Sendable {
             _ = tally.add(frame, at: new.offset, body: copiedBody)
             new.accept(frame)
         }
-        try file.sync()
+        if !environment.flaws.contains(.replacesWithoutSync) { try file.sync() }
         try storage.rename(temporary, to: directory + "/" + name)
         try storage.syncDirectory(directory)
         try source.close()

@@ -10,6 +10,12 @@ extension LogStore {
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { return false }
         if try prepareSpare() { return true }
+        if environment.flaws.contains(.sealsBeforeSettling) {
+            catalog.withLock { catalog in
+                catalog.unsealed += catalog.unsettled
+                catalog.unsettled = []
+            }
+        }
         if catalog.withLock({ !$0.unsettled.isEmpty }) {
             try sync()
             return true

@@ -31,7 +31,8 @@ extension LogStore {
     }
 
     private func sync(_ state: inout SyncState) throws(StorageError) -> UInt64 {
-        for (segment, range) in state.unvouched { try rewrite(segment, range) }
+        let flaws = environment.flaws
+        for (segment, range) in state.unvouched where !flaws.contains(.skipsRewrite) { try rewrite(segment, range) }
         let hadUnvouched = !state.unvouched.isEmpty
         state.unvouched = []
         // Seen together: a roll moves a segment to `unsettled` and the end to the next one in one step.
@@ -39,10 +40,11 @@ extension LogStore {
         guard let active, let mark else { return state.durable.lsn }
         guard !rolled.isEmpty || mark.lsn > state.durable.lsn || hadUnvouched else { return state.durable.lsn }
         let bytes = unsynced.load(ordering: .relaxed)
-        for segment in rolled { try segment.file.sync() }
-        try active.file.sync()
+        if flaws.contains(.acknowledgesBeforeSync) { durable.store(mark.lsn, ordering: .releasing) }
+        for segment in rolled where !flaws.contains(.skipsSyncOfRolledSegment) { try segment.file.sync() }
+        if rolled.isEmpty || !flaws.contains(.skipsSyncOfNewSegment) { try active.file.sync() }
         if !rolled.isEmpty {
-            try storage.syncDirectory(directory)
+            if !flaws.contains(.skipsDirectorySyncOnRoll) { try storage.syncDirectory(directory) }
             try settle(rolled, active: active, mark: mark, &state)
         }
         state.durable = mark
@@ -57,7 +59,7 @@ extension LogStore {
     ) throws(StorageError) {
         state.superblock.activeBase = active.segment.base
         state.superblock.activeSequence = active.header.sequence
-        try writeSuperblock(watermark: mark, &state)
+        if !environment.flaws.contains(.skipsSuperblockOnRoll) { try writeSuperblock(watermark: mark, &state) }
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)
@@ -100,6 +102,9 @@ extension LogStore {
                 state.durable.segment == state.superblock.activeBase
             else { return }
             do throws(StorageError) {
+                if environment.flaws.contains(.recordsWrittenPosition) {
+                    state.durable = catalog.withLock { $0.active?.publishedMark } ?? state.durable
+                }
                 try writeSuperblock(watermark: state.durable, &state)
             } catch {
                 throw poison(error, "write the superblock")
@@ -116,7 +121,7 @@ extension LogStore {
         guard !options.readOnly else { return try abandon() }
         if syncState.withLock({ $0.isClosed }) { return }
         do {
-            try sync()
+            if !environment.flaws.contains(.closesWithoutSync) { try sync() }
             try syncState.withLock { (state) throws(WalError) in
                 guard !hasSuspectTail.load(ordering: .relaxed) else { return }
                 do throws(StorageError) {

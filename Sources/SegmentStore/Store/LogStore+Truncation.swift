@@ -15,7 +15,7 @@ extension LogStore {
                 lsns: LSN(lsn)...LSN(lsn))
         }
         // The low mark must not pass what is on stable storage: the log would begin behind its own end.
-        if lsn - 1 > durableLSN { try sync() }
+        if lsn - 1 > durableLSN, !environment.flaws.contains(.truncatesWithoutSync) { try sync() }
         let epochBefore = try epoch(of: lsn - 1)
         let removed = try syncState.withLock { (state) throws(WalError) -> [Segment] in
             try checkUsable()
@@ -30,6 +30,9 @@ extension LogStore {
                 state.superblock.firstLSN = lsn
                 state.superblock.firstSequence = kept.sequence
                 state.superblock.epochBeforeFirst = epochBefore
+                if environment.flaws.contains(.unlinksBeforeLowMark) {
+                    for segment in gone { try storage.unlink(segment.path) }
+                }
                 try writeSuperblock(watermark: state.superblock.watermark, &state)
             } catch {
                 throw poison(error, "write the superblock")
@@ -51,7 +54,7 @@ extension LogStore {
                 return index.map { catalog.unsealed.remove(at: $0) }
             }
             try attempt("remove a truncated segment") { () throws(StorageError) in
-                try storage.unlink(segment.path)
+                if !environment.flaws.contains(.unlinksBeforeLowMark) { try storage.unlink(segment.path) }
                 if let writable { try writable.file.close() }
             }
             paths.append(segment.path)

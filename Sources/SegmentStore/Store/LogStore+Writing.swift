@@ -71,7 +71,7 @@ extension LogStore {
     /// Writes the headers of frames that now have a place.
     private func finish(_ block: StagingBlock, _ range: Range<Int>, first: Int, salt: UInt64, mark: inout Mark) {
         writer.headers.removeAll(keepingCapacity: true)
-        let watermark = durableLSN
+        let watermark = environment.flaws.contains(.stampsWrittenLSN) ? mark.lsn : durableLSN
         for staged in block.frames[range] {
             let address = block.base + staged.start
             let seed = FrameHeader.seed(salt: salt, offset: mark.offset)

@@ -122,7 +122,8 @@ extension LogStore {
                     .locked, "the lock file was replaced while it was being taken; try again", path: directory)
             }
             let planner = RecoveryPlanner(
-                storage: environment.storage, directory: directory, options: options, writerIsLive: false)
+                storage: environment.storage, directory: directory, options: options, writerIsLive: false,
+                flaws: environment.flaws)
             let plan = try planner.plan { newSuperblock(options, environment) }
             return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
         } catch {
@@ -140,7 +141,8 @@ extension LogStore {
             try environment.storage.isLocked(directory + "/" + FileNames.lock)
         }
         let planner = RecoveryPlanner(
-            storage: environment.storage, directory: directory, options: options, writerIsLive: live)
+            storage: environment.storage, directory: directory, options: options, writerIsLive: live,
+            flaws: environment.flaws)
         let new = { newSuperblock(options, environment) }
         return deep ? try planner.deepPlan(makeNew: new) : try planner.plan(makeNew: new)
     }

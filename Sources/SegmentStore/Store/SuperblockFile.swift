@@ -1,14 +1,16 @@
 /// The file LOG with its two slots. Used under the sync lock only.
 package final class SuperblockFile: Sendable {
     private let file: any StorageFile
+    private let flaws: StoreFlaws
 
-    package init(_ file: any StorageFile) {
+    package init(_ file: any StorageFile, flaws: StoreFlaws = []) {
         self.file = file
+        self.flaws = flaws
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.
     package static func create(
-        _ superblock: Superblock, storage: any Storage, directory: String
+        _ superblock: Superblock, storage: any Storage, directory: String, flaws: StoreFlaws = []
     ) throws(StorageError) -> SuperblockFile {
         let temporary = directory + "/" + FileNames.superblockTemporary
         let file = try storage.create(temporary)
@@ -17,16 +19,16 @@ package final class SuperblockFile: Sendable {
         try file.write(block, at: UInt64(Layout.blockSize))
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + FileNames.superblock)
-        return SuperblockFile(file)
+        return SuperblockFile(file, flaws: flaws)
     }
 
     /// Writes and syncs one slot, then the other: at any moment one of them is whole.
     package func write(_ superblock: Superblock) throws(StorageError) {
         let block = superblock.encode()
         try file.write(block, at: 0)
-        try file.sync()
+        if flaws.isDisjoint(with: [.skipsSyncOfSuperblock, .writesBothSlotsAtOnce]) { try file.sync() }
         try file.write(block, at: UInt64(Layout.blockSize))
-        try file.sync()
+        if !flaws.contains(.skipsSyncOfSuperblock) { try file.sync() }
     }
 
     package func close() throws(StorageError) {
