@@ -36,6 +36,6 @@ struct CrashExplorationTests {
     func `The state that WAL_CRASH names recovers to what was promised`() throws {
         let text = try #require(Self.variables["WAL_CRASH"])
         let (exploration, points) = try #require(Exploration.parse(text), "WAL_CRASH is: workload seed point…")
-        if let report = try exploration.replay(points) { throw report }
+        if let report = try exploration.replay(points, show: describe) { throw report }
     }
 }

@@ -61,7 +61,8 @@ package struct RecoveryPlanner: Sendable {
             plan.leftovers = leftovers
             return plan
         }
-        let first = bases.lastIndex { $0 <= known.firstLSN }
+        // The first segment kept is a settled one: a later roll may have begun, at just this LSN, one that is not.
+        let first = bases.lastIndex { $0 <= min(known.firstLSN, known.activeBase) }
         if let first { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
         let kept = first.map { Array(bases[$0...]) } ?? bases
         let found = kept.enumerated().map { index, base in

@@ -72,10 +72,16 @@ extension LogStore {
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
         state.superblock.watermark = watermark
-        state.superblock.sealedBelow = catalog.withLock { catalog in
+        let superblock = state.superblock
+        (state.superblock.firstSequence, state.superblock.sealedBelow) = catalog.withLock { catalog in
+            // As recovery finds it: the last settled segment that begins no later than the first LSN kept. A settled roll
+            // can move it, where a truncation had dropped everything there was.
+            let first = catalog.segments.last {
+                $0.base <= superblock.firstLSN && $0.sequence <= superblock.activeSequence
+            }
             let unsealed = catalog.unsealed.first?.header.sequence ?? UInt64.max
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
-            return min(unsealed, unsettled, state.superblock.activeSequence)
+            return (first?.sequence ?? superblock.firstSequence, min(unsealed, unsettled, superblock.activeSequence))
         }
         state.superblock.generation += 1
         try file.write(state.superblock)

@@ -14,21 +14,26 @@ extension LogStore {
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
-        // The low mark must not pass what is on stable storage: the log would begin behind its own end.
-        if lsn - 1 > durableLSN, !environment.flaws.contains(.truncatesWithoutSync) { try sync() }
+        // The low mark must not pass what is on stable storage: the log would begin behind its own end. Nor may the segment
+        // kept be one that the superblock has not heard of.
+        if lsn - 1 > durableLSN || catalog.withLock({ !$0.unsettled.isEmpty }),
+            !environment.flaws.contains(.truncatesWithoutSync)
+        {
+            try sync()
+        }
         let epochBefore = try epoch(of: lsn - 1)
         let removed = try syncState.withLock { (state) throws(WalError) -> [Segment] in
             try checkUsable()
             guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
             guard lsn > state.superblock.firstLSN else { return [] }
-            let (kept, gone) = catalog.withLock { catalog -> (Segment?, [Segment]) in
-                let index = catalog.position(of: lsn) ?? 0
-                return (catalog.segments[index], Array(catalog.segments[..<index]))
+            // A roll since may have begun a segment at `lsn`, which is not settled: then the one before it is kept too.
+            let settled = state.superblock.activeSequence
+            let gone = catalog.withLock { catalog in
+                let kept = catalog.segments.lastIndex { $0.base <= lsn && $0.sequence <= settled } ?? 0
+                return Array(catalog.segments[..<kept])
             }
-            guard let kept else { return [] }
             do throws(StorageError) {
                 state.superblock.firstLSN = lsn
-                state.superblock.firstSequence = kept.sequence
                 state.superblock.epochBeforeFirst = epochBefore
                 if environment.flaws.contains(.unlinksBeforeLowMark) {
                     for segment in gone { try storage.unlink(segment.path) }

@@ -49,6 +49,12 @@ struct LogDriver {
         }
     }
 
+    /// Lets go of the log, which watches itself until then.
+    mutating func end() {
+        watch.follow(nil)
+        store = nil
+    }
+
     private mutating func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
     private mutating func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + generator.next() % UInt64(range.count)

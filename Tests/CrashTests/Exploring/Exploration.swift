@@ -71,8 +71,10 @@ struct Exploration {
         do {
             try driver.run(steps: depth.steps)
         } catch {
+            driver.end()
             throw CrashReport(workload: workload, seed: seed, points: points, violation: "\(error)")
         }
+        driver.end()
         guard let trace = disk.stopRecording() else { throw Violation("nothing was recorded") }
         return CrashExplorer(trace, options: .init(statesPerPoint: depth.statesPerPoint, seed: lifeSeed))
     }
@@ -115,29 +117,21 @@ struct Exploration {
         }
     }
 
-    /// Makes the state of a report again and judges it; returns what it breaks, if anything.
-    func replay(_ points: [CrashPoint]) throws -> CrashReport? {
+    /// Makes the state of a report again and judges it, and the run that goes on from it; returns what is broken, if
+    /// anything. `show` sees each state.
+    func replay(_ points: [CrashPoint], show: (CrashExplorer.State) -> Void = { _ in }) throws -> CrashReport? {
         var disk = SimulatedDisk()
         var marks: ArraySlice<TraceMark> = []
         do {
             for (index, point) in points.enumerated() {
-                let explorer = try explorer(disk, after: marks, points: Array(points[..<index]))
-                let state = try explorer.replay("\(point)")
-                if index == points.count - 1 {
-                    try judge(state, points, fully: true)
-                } else {
-                    disk = state.disk
-                    marks = state.marks
-                }
+                let state = try explorer(disk, after: marks, points: Array(points[..<index])).replay("\(point)")
+                show(state)
+                disk = SimulatedDisk(startingFrom: state.disk)
+                marks = state.marks
+                if index == points.count - 1 { try judge(state, points, fully: true) }
             }
             // A run may fail by itself, with no further crash.
-            if points.count < Depth.all.count, let last = points.last {
-                let before = Array(points.dropLast())
-                let again = try explorer(disk, after: marks, points: before).replay("\(last)")
-                _ = try explorer(again.disk, after: again.marks, points: points)
-            } else if points.isEmpty {
-                _ = try explorer(SimulatedDisk(), after: [], points: [])
-            }
+            if points.count < Depth.all.count { _ = try explorer(disk, after: marks, points: points) }
         } catch let report as CrashReport {
             return report
         }
