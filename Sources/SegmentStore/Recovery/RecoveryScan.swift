@@ -274,18 +274,19 @@ package struct RecoveryScan {
         guard options.recovery == .pointInTime, isDeep else { throw error }
         plan.damage = error
         plan.outcome = .pointInTime
-        if let index, let chain {
+        if let index, let chain, lsn >= superblock.firstLSN {
             var result = finish(index, chain: chain, discard: true)
             result.cut = .init(
                 kind: .repair, lsn: lsn - 1, base: found[index].base, sequence: found[index].sequence,
                 predecessor: found[index].header?.predecessor ?? .init(), replaces: true)
             return result
         }
-        return cutAtDamagedSegment(index, lsn: lsn)
+        return cutAtDamagedSegment(max(lsn, superblock.firstLSN))
     }
 
-    /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
-    private mutating func cutAtDamagedSegment(_ index: Int?, lsn: UInt64) -> RecoveryPlan {
+    /// Nothing of the damaged or missing first segment can be kept, or nothing but events truncated away long since: an empty
+    /// one takes its place.
+    private mutating func cutAtDamagedSegment(_ lsn: UInt64) -> RecoveryPlan {
         plan.discarded = found
         plan.segments = []
         plan.cut = .init(

@@ -38,7 +38,8 @@ extension LogStore {
                 if environment.flaws.contains(.unlinksBeforeLowMark) {
                     for segment in gone { try storage.unlink(segment.path) }
                 }
-                try writeSuperblock(watermark: state.superblock.watermark, &state)
+                // With a watermark not below it, so that recovery holds what lies before the first event for durable.
+                try writeSuperblock(watermark: state.durable, &state)
             } catch {
                 throw poison(error, "write the superblock")
             }

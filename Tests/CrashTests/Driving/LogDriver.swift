@@ -131,6 +131,9 @@ struct LogDriver {
             logDirectory, options: workload.options,
             environment: testEnvironment(
                 WatchedStorage(base: disk.backend, watch: watch), seed: mixedSeed(seed, number: opens), flaws: flaws))
+        guard opened.firstLSN <= opened.writtenLSN + 1 else {
+            throw Violation("the first event is \(opened.firstLSN), behind the last, \(opened.writtenLSN)")
+        }
         life += 1
         disk.mark(.lifeBegan(at: opened.writtenLSN + 1))
         watch.follow(opened)

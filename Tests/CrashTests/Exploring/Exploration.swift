@@ -41,8 +41,8 @@ struct Exploration {
         var checksFully: Int
 
         static let all = [
-            Self(steps: 34, statesPerPoint: 64, goesOnFrom: 97, checksFully: 5),
-            Self(steps: 9, statesPerPoint: 12, goesOnFrom: 131, checksFully: 7),
+            Self(steps: 34, statesPerPoint: 64, goesOnFrom: 211, checksFully: 5),
+            Self(steps: 9, statesPerPoint: 12, goesOnFrom: 151, checksFully: 7),
             Self(steps: 8, statesPerPoint: 10, goesOnFrom: .max, checksFully: 5),
         ]
     }

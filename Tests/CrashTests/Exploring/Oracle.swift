@@ -56,6 +56,7 @@ struct Oracle {
         guard last >= history.acknowledged else {
             throw Violation("durable events were lost: the last is \(last), durable was \(history.acknowledged)")
         }
+        guard first <= last + 1 else { throw Violation("the first event is \(first), behind the last, \(last)") }
         guard store.durableLSN <= last else { throw Violation("durable \(store.durableLSN) lies above \(last)") }
         try checkEvents(of: store, first...last + 1) { history.owner(of: $0) }
         return first...last + 1
@@ -132,8 +133,8 @@ struct Oracle {
         do { try store.abandon() } catch { throw Violation("abandon failed: \(error)") }
         let before = contents()
         let again = try open("a second time")
-        guard again.firstLSN...again.writtenLSN + 1 == found else {
-            throw Violation("a second recovery found \(again.firstLSN)...\(again.writtenLSN), not \(found)")
+        guard again.firstLSN == found.lowerBound, again.writtenLSN + 1 == found.upperBound else {
+            throw Violation("a second recovery found \(again.firstLSN) to \(again.writtenLSN), not \(found)")
         }
         try checkEvents(of: again, found) { history.owner(of: $0) }
         let after = contents()
@@ -155,6 +156,9 @@ struct Oracle {
     /// The log takes new events, keeps them, and is whole afterwards.
     private mutating func checkGoingOn(_ found: ClosedRange<UInt64>) throws {
         let store = try open("a third time")
+        guard store.firstLSN == found.lowerBound, store.writtenLSN + 1 == found.upperBound else {
+            throw Violation("after a clean close there is \(store.firstLSN) to \(store.writtenLSN), not \(found)")
+        }
         let life = UInt64(history.lives.count + 1)
         var last = found.upperBound - 1
         let newFirst = last + 1
