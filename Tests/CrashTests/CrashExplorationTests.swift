@@ -27,7 +27,9 @@ struct CrashExplorationTests {
             for life in states.indices { states[life] += exploration.states[life] }
             seed += 1
         }
-        print("\(workload): WAL_SEED=\(Self.firstSeed), \(seed - Self.firstSeed) seeds, states per life \(states), \(ContinuousClock.now - clock)")
+        print(
+            "\(workload): WAL_SEED=\(Self.firstSeed), \(seed - Self.firstSeed) seeds, states per life \(states), \(ContinuousClock.now - clock)"
+        )
         #expect(states.reduce(0, +) >= Self.statesPerWorkload)
         #expect(states.allSatisfy { $0 > 0 })
     }

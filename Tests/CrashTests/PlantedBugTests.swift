@@ -23,31 +23,28 @@ struct PlantedBugTests {
         .init("skipsDirectorySyncOnRoll", .skipsDirectorySyncOnRoll),
         .init("skipsSyncOfRolledSegment", .skipsSyncOfRolledSegment),
         .init("skipsSyncOfNewSegment", .skipsSyncOfNewSegment),
-        .init("skipsSuperblockOnRoll", .skipsSuperblockOnRoll),
         .init("sealsBeforeSettling", .sealsBeforeSettling),
         .init("stampsWrittenLSN", .stampsWrittenLSN),
         .init("recordsWrittenPosition", .recordsWrittenPosition),
         .init("closesWithoutSync", .closesWithoutSync),
         .init("skipsSyncOfSuperblock", .skipsSyncOfSuperblock),
-        .init("writesBothSlotsAtOnce", .writesBothSlotsAtOnce),
         .init("unlinksBeforeLowMark", .unlinksBeforeLowMark),
         .init("truncatesWithoutSync", .truncatesWithoutSync),
         .init("createsWithoutDirectorySync", .createsWithoutDirectorySync),
         .init("ignoresBodyChecksum", .ignoresBodyChecksum),
-        .init("ignoresLink", .ignoresLink),
-        .init("ignoresEpoch", .ignoresEpoch),
         .init("leavesTornTail", .leavesTornTail),
-        .init("leavesTornTail, ignoresLink", [.leavesTornTail, .ignoresLink]),
-        .init("leavesTornTail, ignoresLink, ignoresEpoch", [.leavesTornTail, .ignoresLink, .ignoresEpoch]),
+        // Each of these three alone is covered by the other two: a stale frame behind a new one is rejected by its link,
+        // which is the checksum of another frame, and by its epoch, which is lower; and no stale frame is left to come
+        // back once the zeros over it are on stable storage. Without all three an earlier life's event comes back.
+        .init(
+            "skipsSyncOfErasedTail, ignoresLink, ignoresEpoch", [.skipsSyncOfErasedTail, .ignoresLink, .ignoresEpoch]),
         .init("keepsEpoch", .keepsEpoch),
         .init("keepsCleanFlag", .keepsCleanFlag),
         .init("trustsSuccessor", .trustsSuccessor),
         .init("keepsLeftovers", .keepsLeftovers),
-        .init("discardsOldestFirst", .discardsOldestFirst),
-        .init("skipsRewrite", .skipsRewrite),
     ]
 
-    /// Explores with the workloads in turn, two seeds each, until a state breaks a rule.
+    /// Explores with the workloads in turn, some seeds each, until a state breaks a rule.
     static func hunt(_ flaws: StoreFlaws) throws -> (report: CrashReport?, states: Int) {
         var states = 0
         for seed in UInt64(1)...4 {

@@ -108,10 +108,10 @@ package struct RecoveryApply {
     /// Later segments first, newest first; then the bytes behind the last event. All of it is durable before the new epoch.
     private mutating func discardTorn(tag: UInt32) throws(StorageError) {
         var budget = Quarantine.tornBytesMax
-        for segment in flaws.contains(.discardsOldestFirst) ? plan.discarded : plan.discarded.reversed() {
+        for segment in plan.discarded.reversed() {
             try keepTorn(segment, from: 0, &budget, tag: tag)
             try storage.unlink(path(segment.name))
-            if !flaws.contains(.discardsOldestFirst) { try storage.syncDirectory(directory) }
+            try storage.syncDirectory(directory)
         }
         guard let tail = plan.tail, let segment = plan.segments.last else { return }
         try keepTorn(segment, from: tail.range.lowerBound, &budget, tag: tag)
@@ -126,7 +126,7 @@ package struct RecoveryApply {
             try file.write(at: offset, UnsafeRawBufferPointer(rebasing: zeros[..<count]))
             offset += UInt64(count)
         }
-        try file.sync()
+        if !flaws.contains(.skipsSyncOfErasedTail) { try file.sync() }
         try file.close()
     }
 

@@ -91,8 +91,9 @@ package struct FrameChain: Sendable {
         guard checkBody else { return .whole(header, body: start) }
         guard let frame = try window.bytes(at: offset, count: header.size) else { return .fault(.length, header) }
         let body = frame + Layout.frameHeaderSize
-        guard FrameHeader.bodyChecksum(at: body, length: header.bodyLength, seed: seed) == header.bodyChecksum
-            || flaws.contains(.ignoresBodyChecksum)
+        guard
+            FrameHeader.bodyChecksum(at: body, length: header.bodyLength, seed: seed) == header.bodyChecksum
+                || flaws.contains(.ignoresBodyChecksum)
         else {
             return .fault(.body, header)
         }

@@ -60,8 +60,8 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     package static let trustsSuccessor = Self(rawValue: 1 << 20)
     /// Unfinished files of an earlier life stay.
     package static let keepsLeftovers = Self(rawValue: 1 << 21)
-    /// Segments behind a torn tail are removed oldest first, without a directory sync.
-    package static let discardsOldestFirst = Self(rawValue: 1 << 22)
+    /// A torn tail is overwritten with zeros that are not synced.
+    package static let skipsSyncOfErasedTail = Self(rawValue: 1 << 22)
     /// What recovery read above the watermark is not written again.
     package static let skipsRewrite = Self(rawValue: 1 << 23)
 

@@ -51,7 +51,8 @@ struct Oracle {
             throw Violation("a truncation before \(history.lowestFirst) came undone: the first event is \(first)")
         }
         guard first <= history.highestFirst else {
-            throw Violation("the first event is \(first), though truncation was allowed only to \(history.highestFirst)")
+            throw Violation(
+                "the first event is \(first), though truncation was allowed only to \(history.highestFirst)")
         }
         guard last >= history.acknowledged else {
             throw Violation("durable events were lost: the last is \(last), durable was \(history.acknowledged)")
@@ -139,7 +140,8 @@ struct Oracle {
         try checkEvents(of: again, found) { history.owner(of: $0) }
         let after = contents()
         guard before.keys == after.keys else {
-            throw Violation("a second recovery changed the set of files: \(before.keys.sorted()), \(after.keys.sorted())")
+            throw Violation(
+                "a second recovery changed the set of files: \(before.keys.sorted()), \(after.keys.sorted())")
         }
         for (path, bytes) in before where !path.hasSuffix("/" + FileNames.superblock) && after[path] != bytes {
             throw Violation("a second recovery changed \(path)")
@@ -181,7 +183,8 @@ struct Oracle {
         }
         let reopened = try open("after new events")
         guard reopened.firstLSN == found.lowerBound, reopened.writtenLSN == last else {
-            throw Violation("after new events there is \(reopened.firstLSN)...\(reopened.writtenLSN), not up to \(last)")
+            throw Violation(
+                "after new events there is \(reopened.firstLSN)...\(reopened.writtenLSN), not up to \(last)")
         }
         try checkEvents(of: reopened, found.lowerBound...last + 1) { $0 >= newFirst ? life : history.owner(of: $0) }
         try checkReport(of: reopened)

@@ -12,11 +12,15 @@ func describe(_ state: CrashExplorer.State) {
         let finding = try? reader.read(file, path: path, identity: nil)
         print(path, (try? file.size()) ?? 0, terminator: " ")
         if case .intact(let h)? = finding {
-            print("seq \(h.sequence) first \(h.firstLSN) epoch \(h.epoch) wm \(h.watermark) pred \(h.predecessor.lastLSN)@\(h.predecessor.endOfFrames)", terminator: " ")
+            print(
+                "seq \(h.sequence) first \(h.firstLSN) epoch \(h.epoch) wm \(h.watermark) pred \(h.predecessor.lastLSN)@\(h.predecessor.endOfFrames)",
+                terminator: " ")
             let window = ByteWindow(file, limit: (try? file.size()) ?? 0)
             var chain = FrameChain(h)
             while case .whole(let f, _)? = try? chain.check(window) { chain.accept(f) }
             print("ends \(chain.nextLSN - 1)@\(chain.offset)", (try? reader.footer(file)) != nil ? "footer?" : "")
-        } else { print(finding as Any) }
+        } else {
+            print(finding as Any)
+        }
     }
 }
