@@ -53,7 +53,7 @@ struct RepairCrashTests {
         }
         if damage == .missingSegment { while try store.performMaintenance() {} }
         try store.abandon()
-        let frame = Layout.frameSize(bodyLength: Record.plainSize(payload: 232))
+        let frame = Layout.frameSize(bodyLength: Record.plainSize(payload: EventPayload(life: 1, lsn: 1, sizes: .fixed).size))
         func path(_ base: UInt64) -> String { logDirectory + "/" + FileNames.segment(base: base) }
         func offset(_ lsn: UInt64) -> Int { Layout.blockSize + Int((lsn - 1) % 10) * frame }
         func flip(_ base: UInt64, _ offset: Int) { disk.corrupt(path(base), at: offset, xor: 0x10) }

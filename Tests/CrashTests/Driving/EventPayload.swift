@@ -13,7 +13,9 @@ struct EventPayload {
         generator = SeededGenerator(seed: lsn &* 0x9E37_79B9 &+ life << 32)
         let random = Int(generator.next() >> 33)
         switch sizes {
-        case .fixed: size = 232
+        // A frame of 384 bytes: three of four lie across sectors and can tear, and after each four a frame begins with a
+        // sector, so that a stale one can follow a new one.
+        case .fixed: size = 316
         // Mostly small, some over several sectors, a few over several pages.
         case .varying: size = 16 + (random % 11 == 0 ? random % 5000 : random % 700)
         }
