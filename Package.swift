@@ -1,15 +1,19 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// `scripts/test` sets WAL_STRICT; a newer compiler's warnings must never break users.
+let strict: [SwiftSetting] = Context.environment["WAL_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : []
+
 /// Settings of every Swift target. `Lifetimes` lets borrowed events be returned as non-escapable values
 /// that cannot outlive a cursor step; only this package needs the flag, its users do not.
-let settings: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .enableExperimentalFeature("Lifetimes"),
-]
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableExperimentalFeature("Lifetimes"),
+    ] + strict
 
 let systemPackage: Target.Dependency = .product(
     name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
@@ -49,12 +53,15 @@ let package = Package(
         .executableTarget(
             name: "walctl",
             dependencies: [
-                "Wal", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Wal", "SegmentStore", "WalPlatform",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
+        .testTarget(name: "WalctlTests", dependencies: ["walctl", "OrderService"], swiftSettings: settings),
         .testTarget(name: "WalPlatformTests", dependencies: ["WalPlatform"], swiftSettings: settings),
         .testTarget(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],

@@ -71,6 +71,11 @@ public final class SimulatedDisk: Sendable {
         withState { $0.model.usedBytes }
     }
 
+    /// How many files are open on the disk now, locks included, to show that none was leaked.
+    package var openHandles: Int {
+        withState { $0.model.files.values.reduce(0) { $0 + $1.handles } }
+    }
+
     /// Ways to break the disk's promises, so that tests can show they would notice.
     package var flaws: DiskFlaws {
         get { withState { $0.model.flaws } }

@@ -24,6 +24,9 @@ package enum Layout {
     package static let indexSpacingMin = 4096
     package static let indexSpacingMax = 16 << 20
 
+    /// Sequence numbers and generations from here on are impossible, so that counting on never overflows.
+    package static let counterLimit: UInt64 = 1 << 62
+
     package static let metaBytesMax = 1 << 20
     package static let keyBytesMax = Int(UInt16.max)
 

@@ -45,6 +45,11 @@ package struct Superblock: Sendable, Hashable {
             lsn: startLSN - 1, segment: startLSN, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
     }
 
+    /// Whether a decided cut keeps no event of the log: an empty first segment takes the place of all.
+    package var cutsEverything: Bool {
+        cutKind != .none && cut < activeBase && activeSequence == firstSequence
+    }
+
     private static let checksumField = 12
 
     /// One slot as it is written.
@@ -116,6 +121,9 @@ package struct Superblock: Sendable, Hashable {
         cutKind = kind
         cut = block.load(160)
         created = block.load(168)
+        guard generation < Layout.counterLimit, activeSequence < Layout.counterLimit, firstLSN < UInt64.max else {
+            throw .impossible("counters")
+        }
         guard firstLSN > 0, activeBase > 0, firstSequence > 0, activeSequence >= firstSequence,
             watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),
             watermark.offset <= Layout.segmentSizeMax, watermark.lsn >= watermark.segment - 1

@@ -4,6 +4,12 @@ package struct Salvage {
     private let directory: String
     private var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
     private var nextLSN: UInt64 = 0
+    /// The log the events must belong to: that of the superblock, else of the first segment whose header holds.
+    private var identity: LogIdentity?
+    /// The newest LSN that something intact claims to have been written.
+    private var claimed: UInt64 = 0
+    /// Where reading stopped last: that is where a hole begins.
+    private var stop = (name: "", offset: UInt64(0))
 
     package init(storage: any Storage, directory: String) {
         self.storage = storage
@@ -18,20 +24,34 @@ package struct Salvage {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
         let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
         guard !bases.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
+        if names.contains(FileNames.superblock) { try readSuperblock() }
         for base in bases {
-            if nextLSN != 0, base > nextLSN {
-                guard try hole(gap(nextLSN, base - 1, FileNames.segment(base: base), 0)) else { return }
+            if nextLSN == 0 { nextLSN = base }
+            if base > nextLSN {
+                guard try hole(gap(through: base - 1)) else { return }
                 nextLSN = base
             }
-            if nextLSN == 0 { nextLSN = base }
             guard try salvage(base, event: event, hole: hole) else { return }
         }
+        if claimed >= nextLSN { _ = try hole(gap(through: claimed)) }
     }
 
-    private func gap(_ first: UInt64, _ last: UInt64, _ name: String, _ offset: UInt64) -> WalError {
+    private func gap(through last: UInt64) -> WalError {
         WalError(
-            .corrupted, "events are damaged or missing", path: headers.path(name), offset: offset,
-            lsns: LSN(first)...LSN(max(first, last)))
+            .corrupted, "events are damaged or missing", path: headers.path(stop.name), offset: stop.offset,
+            lsns: LSN(nextLSN)...LSN(max(nextLSN, last)))
+    }
+
+    private mutating func readSuperblock() throws {
+        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
+            let file = try storage.open(headers.path(FileNames.superblock), .readOnly)
+            let content = try SuperblockFile.read(file)
+            try file.close()
+            return content
+        }
+        guard case .found(let superblock, _, _) = content else { return }
+        identity = superblock.identity
+        claimed = superblock.watermark.lsn
     }
 
     private mutating func salvage(
@@ -42,41 +62,52 @@ package struct Salvage {
             try storage.open(headers.path(name), .readOnly)
         }
         defer { headers.close(file) }
-        guard let salt = try salt(file, name) else {
-            return try hole(gap(nextLSN, nextLSN, name, 0))
-        }
+        stop = (name, 0)
+        guard let salt = try salt(file, name) else { return true }
         let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
         let window = ByteWindow(file, limit: size)
         var offset = UInt64(Layout.blockSize)
+        stop.offset = offset
         while offset + UInt64(Layout.frameHeaderSize) <= size {
             guard let (frame, body) = try wholeFrame(window, salt: salt, at: offset) else {
                 guard let found = try nextFrame(window, salt: salt, after: offset) else { break }
                 offset = found
                 continue
             }
-            if frame.firstLSN >= nextLSN, frame.eventCount > 0 {
-                if frame.firstLSN > nextLSN {
-                    guard try hole(gap(nextLSN, frame.firstLSN - 1, name, offset)) else { return false }
-                }
-                var run = RecordRun(
-                    position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
-                    time: frame.time)
-                while let view = run.next() {
-                    guard try event(view) else { return false }
-                }
-                nextLSN = frame.nextLSN
-            }
             offset += UInt64(frame.size)
+            claimed = max(claimed, frame.watermark)
+            guard frame.firstLSN >= nextLSN, frame.eventCount > 0 else { continue }
+            if frame.firstLSN > nextLSN {
+                guard try hole(gap(through: frame.firstLSN - 1)) else { return false }
+            }
+            var run = RecordRun(
+                position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
+                time: frame.time)
+            while let view = run.next() {
+                guard try event(view) else { return false }
+            }
+            nextLSN = frame.nextLSN
+            stop.offset = offset
         }
         return true
     }
 
-    /// The salt of a segment: from its header block, else from its footer, which has it for this case.
-    private func salt(_ file: any StorageFile, _ name: String) throws(WalError) -> UInt64? {
-        if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: nil) {
-            return header.salt
+    /// The salt of a segment: from its header block, else from its footer, which has it for this case. Nil if neither
+    /// holds, or if the segment belongs to another log or format.
+    private mutating func salt(_ file: any StorageFile, _ name: String) throws(WalError) -> UInt64? {
+        do throws(WalError) {
+            if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: identity) {
+                identity = header.identity
+                claimed = max(claimed, header.watermark)
+                return header.salt
+            }
+        } catch {
+            guard error.code == .foreignFile || error.code == .unsupportedFormat else { throw error }
         }
-        return try headers.footer(file)?.salt
+        guard let footer = try headers.footer(file), identity == nil || footer.identity == identity else { return nil }
+        identity = footer.identity
+        claimed = max(claimed, footer.summary.lastLSN)
+        return footer.salt
     }
 
     private func wholeFrame(
@@ -85,7 +116,8 @@ package struct Salvage {
         try attempt("read a segment") { () throws(StorageError) in
             let seed = FrameHeader.seed(salt: salt, offset: offset)
             guard let start = try window.bytes(at: offset, count: Layout.frameHeaderSize),
-                let frame = FrameHeader(at: start, seed: seed), frame.codec == 0,
+                let frame = FrameHeader(at: start, seed: seed), frame.codec == 0, frame.flags == 0,
+                frame.firstLSN > 0, frame.firstLSN <= UInt64.max - UInt64(frame.eventCount),
                 let whole = try window.bytes(at: offset, count: frame.size),
                 FrameHeader.bodyChecksum(at: whole + Layout.frameHeaderSize, length: frame.bodyLength, seed: seed)
                     == frame.bodyChecksum

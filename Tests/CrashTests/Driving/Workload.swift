@@ -22,7 +22,7 @@ struct Workload: Sendable, Hashable {
 
     static let all: [Self] = Sizes.allCases.flatMap { sizes in
         Syncing.allCases.flatMap { syncing in
-            [Preallocation.none, .allocated, .prewritten].map {
+            [Preallocation.growing, .allocated, .prewritten].map {
                 Self(sizes: sizes, syncing: syncing, preallocation: $0)
             }
         }

@@ -16,15 +16,27 @@ struct StoreHarness {
     }
 
     static func environment(_ disk: SimulatedDisk, seed: UInt64 = 1) -> StoreEnvironment {
+        environment(disk.storage.implementation, seed: seed)
+    }
+
+    static func environment(_ storage: any Storage, seed: UInt64 = 1) -> StoreEnvironment {
         let counter = Mutex(SeededGenerator(seed: seed))
         let time = Atomic64()
         return StoreEnvironment(
-            storage: disk.storage.implementation, now: { time.next() },
+            storage: storage, now: { time.next() },
             random: { counter.withLock { $0.next() } })
     }
 
+    init(_ store: LogStore) {
+        self.store = store
+    }
+
     init(_ disk: SimulatedDisk, options: StoreOptions = smallSegments, seed: UInt64 = 1) throws {
-        store = try LogStore.open(Self.directory, options: options, environment: Self.environment(disk, seed: seed))
+        try self.init(storage: disk.storage.implementation, options: options, seed: seed)
+    }
+
+    init(storage: any Storage, options: StoreOptions = smallSegments, seed: UInt64 = 1) throws {
+        store = try LogStore.open(Self.directory, options: options, environment: Self.environment(storage, seed: seed))
     }
 
     /// Appends events in one group; each element of `frames` becomes a frame of its own where it is larger than the merge

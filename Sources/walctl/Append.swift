@@ -1,0 +1,125 @@
+import ArgumentParser
+import Wal
+import WalPlatform
+
+/// `walctl append`: writes events from files or standard input.
+struct Append: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Append events to a log, which is made if there is none.",
+        discussion: """
+            Each line of the files, or of standard input, becomes one event, without its newline. Bytes behind the last \
+            newline of a file are an event too. A line may be empty, hold any bytes, and be as long as a segment has room \
+            for. "-" stands for standard input.
+
+            All events are on stable storage when the command ends. Ctrl-C stops reading, makes durable what was read, \
+            prints the summary and exits with 130.
+
+            EXAMPLES
+              walctl append orders.wal orders.jsonl
+              tail -f app.log | walctl append app.wal --sync interval:100ms --meta host=a1
+              walctl append orders.wal --batch 1000 --segment-size 16MiB < orders.jsonl
+            """)
+
+    @OptionGroup var log: LogArgument
+
+    @Argument(help: "The files to read; standard input if there are none.", completion: .file())
+    var files: [String] = []
+
+    @Flag(help: "Read events that each come behind their length: four bytes, the lowest first.")
+    var lengthPrefixed = false
+
+    @Option(help: ArgumentHelp("Append this many events at a time, atomically.", valueName: "count"))
+    var batch = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "When to make events durable: never, batch, interval:100ms or bytes:1MiB.", valueName: "policy"))
+    var sync = SyncArgument(policy: .batch)
+
+    @Option(help: ArgumentHelp("Start a new segment file after about this much (default: 64MiB).", valueName: "size"))
+    var segmentSize: ByteSize?
+
+    @Option(help: ArgumentHelp("Store this text as the meta of each event.", valueName: "text"))
+    var meta: String?
+
+    @Flag(help: "Print the summary as JSON.")
+    var json = false
+
+    func validate() throws {
+        if batch < 1 { throw ValidationError("--batch must be at least 1.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            for file in files where file != "-" { try checkReadable(file) }
+            var options = WriteAheadLog.Options()
+            options.sync = sync.policy
+            if let segmentSize { options.segmentSize = segmentSize.bytes }
+            let log = try WriteAheadLog.open(at: log.log, options: options)
+            ProcessSignals.catchInterrupts()
+            var appender = Appender(log: log, batchCount: batch, meta: meta)
+            do {
+                for file in files.isEmpty ? ["-"] : files where !ProcessSignals.wasInterrupted {
+                    try append(file, with: &appender)
+                }
+                try appender.finish()
+            } catch {
+                appender.progress.clear()
+                try stop(log, after: error, appended: appender.summary)
+            }
+            appender.progress.clear()
+            try log.shutdown()
+            appender.summary.durableLSN = log.durableLSN
+            try printOutput(json ? appender.summary.json.text : appender.summary.text)
+            if ProcessSignals.wasInterrupted { throw Exit.interrupted }
+        }
+    }
+
+    /// Finds a mistyped name before the first event is written, not after the last file but one.
+    private func checkReadable(_ file: String) throws {
+        do {
+            let stream = try ProcessStream(reading: file)
+            defer { stream.closeAfterReading() }
+            // A directory opens, and fails only when read.
+            _ = try stream.read(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        } catch {
+            throw ToolError.cantRead(file, error)
+        }
+    }
+
+    private func append(_ file: String, with appender: inout Appender) throws {
+        let stream: ProcessStream
+        do {
+            stream = file == "-" ? .input : try ProcessStream(reading: file)
+        } catch {
+            throw ToolError.cantRead(file, error)
+        }
+        defer { if file != "-" { stream.closeAfterReading() } }
+        var reader = EventReader(stream, framing: lengthPrefixed ? .lengthPrefixed : .lines)
+        do {
+            while let event = try reader.next(refill: { appender.mayRead(stream) }) {
+                try appender.append(event)
+            }
+        } catch EventReader.Failure.read(let failure) {
+            throw ToolError.cantRead(file, failure)
+        } catch EventReader.Failure.truncatedEvent(let missing) {
+            throw ToolError(
+                message: "\(file) ends within an event, \(counted(missing, "byte")) short; all before it was appended",
+                exit: Exit.noInput)
+        }
+    }
+
+    /// After an error: keeps what was accepted, says how much that is, and passes the error on.
+    private func stop(_ log: WriteAheadLog, after error: any Error, appended: AppendSummary) throws -> Never {
+        var durable = log.durableLSN
+        do {
+            try log.shutdown(timeout: .seconds(10))
+            durable = log.durableLSN
+        } catch let failure {
+            if failure != (error as? WalError) { complain(failure.description) }
+            try? log.close()
+        }
+        complain("\(counted(appended.events, "event")) appended before the error; durable up to LSN \(durable)")
+        throw error
+    }
+}

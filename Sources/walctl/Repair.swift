@@ -1,0 +1,71 @@
+import ArgumentParser
+import Wal
+
+/// `walctl repair`: point-in-time recovery.
+struct Repair: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a log that refuses to open usable again, by keeping all before the damage.",
+        discussion: """
+            Point-in-time recovery: every event before the damage is kept, the rest is moved to the folder "quarantine" \
+            in the log's directory, where nothing is ever deleted. A log that opens is left as it is, except that a torn \
+            tail is cut as every open does.
+
+            Then all of the log is read. Damage in a sealed segment further back doesn't keep a log from opening and is \
+            not cut; it is reported, and the exit code is 1.
+
+            With --dry-run nothing is changed: it says what would be done, and exits with 1 if there is damage.
+
+            EXAMPLES
+              walctl repair orders.wal --dry-run
+              walctl repair orders.wal
+            """)
+
+    @OptionGroup var log: LogArgument
+
+    @Flag(help: "Change nothing; say what would be done.")
+    var dryRun = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        try reportingErrors {
+            let log = try dryRun ? openForReading(log.log, recovery: .pointInTime) : openForRepair(log.log)
+            let recovery = log.recovery
+            let report = try verified(log)
+            if dryRun { try log.close() } else { try log.shutdown() }
+            // A repair deals with what opening found; anything else is still there.
+            let left = report.findings.filter { $0.kind == .corruption && $0.error != recovery.damage }
+            try printOutput(
+                json ? Self.json(recovery, left, dryRun: dryRun).text : Self.text(recovery, left, dryRun: dryRun))
+            if !left.isEmpty || dryRun && recovery.damage != nil { throw Exit.refused }
+        }
+    }
+
+    private func openForRepair(_ path: String) throws(WalError) -> WriteAheadLog {
+        var options = WriteAheadLog.Options()
+        options.recovery = .pointInTime
+        options.createIfMissing = false
+        return try WriteAheadLog.open(at: path, options: options)
+    }
+
+    private static func text(_ recovery: RecoveryReport, _ left: [VerifyReport.Finding], dryRun: Bool) -> String {
+        var lines = ["found      \(recovery.summary)"]
+        if let damage = recovery.damage { lines.append("damage     \(damage)") }
+        let kept =
+            recovery.lastLSN < recovery.firstLSN ? "no events" : "LSN \(recovery.firstLSN)…\(recovery.lastLSN)"
+        lines.append("\(dryRun ? "would keep" : "kept      ") \(kept)")
+        if recovery.bytesCut > 0 {
+            lines.append("\(dryRun ? "would cut" : "cut      ")  \(naturalSize(recovery.bytesCut))")
+        }
+        lines += recovery.quarantined.map { "put aside  quarantine/\($0)" }
+        lines += left.map { "still damaged: \($0.error)" }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func json(_ recovery: RecoveryReport, _ left: [VerifyReport.Finding], dryRun: Bool) -> JSON {
+        .object([
+            ("dryRun", .bool(dryRun)), ("recovery", recovery.json), ("stillDamaged", .array(left.map(\.json))),
+        ])
+    }
+}

@@ -1,0 +1,65 @@
+import Wal
+
+/// A size as people read it, such as `33.1 MiB`.
+func naturalSize(_ bytes: UInt64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    var value = Double(bytes)
+    var unit = 0
+    while value >= 1024, unit < units.count - 1 {
+        value /= 1024
+        unit += 1
+    }
+    return unit == 0 ? "\(bytes) B" : "\(decimals(value, 1)) \(units[unit])"
+}
+
+/// A number with that many digits behind the point.
+func decimals(_ value: Double, _ digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let scaled = (value * scale).rounded()
+    guard digits > 0, scaled.isFinite, abs(scaled) < 1e15 else { return String(value.rounded()) }
+    let whole = Int(scaled / scale)
+    let rest = String(abs(Int(scaled)) % Int(scale))
+    return "\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
+}
+
+/// A count and its noun: `1 event`, `2 events`.
+func counted(_ count: some BinaryInteger, _ noun: String) -> String {
+    count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+}
+
+/// The text moved to the right edge of a column.
+func padded(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+}
+
+/// A moment as in RFC 3339, in UTC and to the nanosecond: `2026-01-31T12:00:00.000000001Z`.
+func timestamp(_ time: EventTime) -> String {
+    let billion: Int64 = 1_000_000_000
+    let seconds = floorDivide(time.nanosecondsSince1970, billion)
+    let nanoseconds = time.nanosecondsSince1970 - seconds * billion
+    let days = floorDivide(seconds, 86_400)
+    let second = seconds - days * 86_400
+    // The civil date of a day number, by years that start in March (so that the leap day is the last).
+    let shifted = days + 719_468
+    let era = floorDivide(shifted, 146_097)
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    return zeros(year, 4) + "-" + zeros(month, 2) + "-" + zeros(day, 2) + "T" + zeros(second / 3600, 2) + ":"
+        + zeros(second / 60 % 60, 2) + ":" + zeros(second % 60, 2) + "." + zeros(nanoseconds, 9) + "Z"
+}
+
+private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+    let quotient = value / divisor
+    return value % divisor < 0 ? quotient - 1 : quotient
+}
+
+private func zeros(_ value: Int64, _ width: Int) -> String {
+    let digits = String(value)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}

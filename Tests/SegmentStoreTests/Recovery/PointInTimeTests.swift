@@ -1,0 +1,189 @@
+import SegmentStore
+import Testing
+import WalSimulation
+
+@Suite struct PointInTimeTests {
+    /// Files of the quarantine folder.
+    private func quarantined(_ disk: SimulatedDisk) -> [String] {
+        disk.files().filter { $0.hasPrefix("/log/quarantine/") }
+    }
+
+    /// Opens for repair and checks all that a repair promises.
+    private func repair(
+        _ disk: SimulatedDisk, keeping kept: [UInt64: [UInt8]], firstLSN: UInt64 = 1, _ note: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let epoch = try epoch(disk)
+        let log = try StoreSample.open(disk) {
+            $0.recovery = .pointInTime
+            $0.deepRecovery = true
+        }
+        let last = max(kept.keys.max() ?? 0, firstLSN - 1)
+        let report = log.store.report
+        #expect(report.outcome == .pointInTime, "\(note)", sourceLocation: sourceLocation)
+        #expect(report.damage != nil, "\(note)", sourceLocation: sourceLocation)
+        #expect(report.epoch > epoch, "\(note)", sourceLocation: sourceLocation)
+        #expect(!report.quarantined.isEmpty, "\(note)", sourceLocation: sourceLocation)
+        for name in report.quarantined {
+            #expect(
+                disk.contents(of: "/log/quarantine/" + name)?.isEmpty == false, "\(note): \(name)",
+                sourceLocation: sourceLocation)
+        }
+        #expect(try log.contents() == kept, "\(note)", sourceLocation: sourceLocation)
+        #expect(log.store.firstLSN == firstLSN, "\(note)", sourceLocation: sourceLocation)
+        #expect(log.store.writtenLSN == last, "\(note)", sourceLocation: sourceLocation)
+        var expected = kept
+        for number in 0..<20 {
+            expected[last + UInt64(number) + 1] = StoreSample.event(UInt64(number), size: 1100)
+            try log.append([StoreSample.event(UInt64(number), size: 1100)])
+            if number % 5 == 0 { try log.maintain() }
+        }
+        #expect(try log.contents() == expected, "\(note)", sourceLocation: sourceLocation)
+        try log.store.sync()
+        #expect(try log.store.verify(progress: nil).findings.isEmpty, "\(note)", sourceLocation: sourceLocation)
+        try log.store.abandon()
+        let again = try StoreSample.open(disk, seed: 5)
+        #expect(again.store.report.damage == nil, "\(note)", sourceLocation: sourceLocation)
+        #expect(try again.contents() == expected, "\(note)", sourceLocation: sourceLocation)
+        try again.store.closeCleanly()
+        #expect(disk.openHandles == 0, "\(note)", sourceLocation: sourceLocation)
+    }
+
+    private func epoch(_ disk: SimulatedDisk) throws -> UInt32 {
+        let bytes = try #require(disk.contents(of: "/log/LOG"))
+        let slots = [0, 4096].map { offset in
+            try? Superblock(Block(Array(bytes[offset..<offset + 4096])))
+        }
+        return slots.compactMap { $0?.epoch }.max() ?? 0
+    }
+
+    @Test(arguments: [StoreSample.Ending.closed, .synced])
+    func exactlyTheEventsBeforeTheDamageAreKeptAndAppendsGoOn(ending: StoreSample.Ending) throws {
+        let sample = try StoreSample(segments: 4, ending: ending)
+        for base in sample.bases {
+            let path = StoreSample.path(base: base)
+            // Damage in the header block, and in the body of each of the three frames (768 bytes each).
+            for (offset, lost) in [(60, base), (4200, base), (4968, base + 1), (5736, base + 2)] {
+                let isLastCommit = ending == .synced && lost == sample.events.keys.max()
+                if isLastCommit { continue }
+                let disk = sample.disk { $0.corrupt(path, at: offset, xor: 0x20) }
+                try repair(disk, keeping: sample.events.filter { $0.key < lost }, "base \(base) offset \(offset)")
+                #expect(!quarantined(disk).isEmpty)
+            }
+        }
+    }
+
+    @Test func aMissingSegmentCutsTheLogBeforeItAndKeepsTheRestInQuarantine() throws {
+        let sample = try StoreSample(segments: 4, ending: .synced)
+        for base in sample.bases.dropLast() {
+            let disk = try sample.without(StoreSample.path(base: base))
+            try repair(disk, keeping: sample.events.filter { $0.key < base }, "base \(base)")
+            let later = sample.bases.filter { $0 > base }.map { sample.bytes(StoreSample.path(base: $0)) }
+            let kept = quarantined(disk).compactMap { disk.contents(of: $0) }
+            for bytes in later { #expect(kept.contains(bytes), "base \(base): a segment is lost") }
+        }
+    }
+
+    @Test func damageBelowTheLowMarkDoesNotMoveTheLogBehindItsOwnStart() throws {
+        let sample = try StoreSample(segments: 3, eventsEach: 6, ending: .synced)
+        let disk = SimulatedDisk(startingFrom: sample.disk)
+        let log = try StoreSample.open(disk)
+        try log.store.truncate(before: 10)
+        try log.store.closeCleanly()
+        // Segment 7…12 holds the low mark, 10; frames of 768 bytes.
+        for (offset, note) in [(60, "header"), (4200, "LSN 7"), (4968, "LSN 8"), (4096 + 3 * 768 + 70, "LSN 10")] {
+            let copy = SimulatedDisk(startingFrom: disk)
+            copy.corrupt(StoreSample.path(base: 7), at: offset, xor: 1)
+            try repair(copy, keeping: [:], firstLSN: 10, note)
+        }
+    }
+
+    @Test func damageInAnOldSegmentIsFoundByADeepPlanOnly() throws {
+        let sample = try StoreSample(segments: 4, ending: .closed)
+        let disk = sample.disk { $0.corrupt(StoreSample.path(base: 4), at: 4200, xor: 1) }
+        let before = disk.fingerprint()
+        var options = StoreHarness.smallSegments
+        options.recovery = .pointInTime
+        let environment = StoreHarness.environment(disk)
+        let shallow = try LogStore.plan("/log", options: options, environment: environment)
+        #expect(shallow.damage == nil && shallow.outcome == .clean)
+        for deep in [
+            try LogStore.plan("/log", options: options, environment: environment, deep: true),
+            try {
+                options.deepRecovery = true
+                return try LogStore.plan("/log", options: options, environment: environment)
+            }(),
+        ] {
+            #expect(deep.outcome == .pointInTime)
+            #expect(deep.damage?.code == .corrupted)
+            #expect(deep.damage?.path == StoreSample.path(base: 4))
+            #expect(deep.damage?.lsns == 4...12)
+            #expect(deep.end.lsn == 3)
+        }
+        #expect(disk.fingerprint() == before, "a plan changes nothing")
+        // Without the option an open for repair takes the shallow view.
+        options.deepRecovery = false
+        let log = try StoreSample.open(disk) { $0.recovery = .pointInTime }
+        #expect(log.store.writtenLSN == 12)
+        try log.store.abandon()
+    }
+
+    @Test func aDeepRepairOfAHealthyLogChangesNoEvent() throws {
+        for ending in [StoreSample.Ending.closed, .synced, .unsynced] {
+            let sample = try StoreSample(segments: 4, ending: ending)
+            let log = try StoreSample.open(sample.disk) {
+                $0.recovery = .pointInTime
+                $0.deepRecovery = true
+            }
+            #expect(log.store.report.damage == nil)
+            #expect(log.store.report.quarantined.isEmpty)
+            #expect(try log.contents() == sample.events)
+            try log.append([[1]])
+            try log.maintain()
+            try log.store.closeCleanly()
+            #expect(try StoreSample.open(sample.disk).contents().count == 13)
+        }
+    }
+
+    /// A repair that is decided is finished by the next open, in any mode, wherever the power went.
+    @Test func aRepairThatAPowerCutInterruptsIsFinishedByTheNextOpen() throws {
+        let sample = try StoreSample(segments: 4, ending: .closed)
+        for (base, offset) in [(UInt64(1), 60), (4, 4968), (4, 60), (10, 4200)] {
+            let damaged = sample.disk { $0.corrupt(StoreSample.path(base: base), at: offset, xor: 1) }
+            let lost = offset == 60 || offset == 4200 ? base : base + 1
+            let kept = sample.events.filter { $0.key < lost }
+            var occurrence = 1
+            while true {
+                let disk = SimulatedDisk(startingFrom: damaged)
+                let plan = FaultPlan()
+                plan.add(Fault(occurrence: occurrence, isLasting: true))
+                let environment = StoreHarness.environment(FaultStorage(disk.backend, plan: plan))
+                var options = StoreHarness.smallSegments
+                options.recovery = .pointInTime
+                options.deepRecovery = true
+                let store = try? LogStore.open("/log", options: options, environment: environment)
+                try store?.abandon()
+                if plan.firedCount == 0 { break }
+                for choice in [CrashChoice.keepNone, .keepAll, .random] {
+                    let note = "base \(base) offset \(offset) call \(occurrence) \(choice)"
+                    let after = disk.crash(choice, seed: testSeed &+ UInt64(occurrence))
+                    let decided = [0, 4096].contains { slot in
+                        let bytes = Array((after.contents(of: "/log/LOG") ?? [])[slot..<slot + 4096])
+                        return (try? Superblock(Block(bytes)))?.cutKind == .repair
+                    }
+                    let again = try StoreSample.open(after, seed: 3) {
+                        guard !decided else { return }
+                        $0.recovery = .pointInTime
+                        $0.deepRecovery = true
+                    }
+                    #expect(try again.contents() == kept, "\(note) decided \(decided)")
+                    try again.append([[1]])
+                    try again.store.closeCleanly()
+                    #expect(try StoreSample.open(after).contents().count == kept.count + 1, "\(note)")
+                }
+                occurrence += 1
+            }
+            #expect(occurrence > 20)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import SegmentStore
+import WalSimulation
+
+/// A small log on a simulated disk, and what is in it.
+struct StoreSample {
+    static let directory = StoreHarness.directory
+    let disk: SimulatedDisk
+    var events: [UInt64: [UInt8]] = [:]
+    /// Base of every segment, in order.
+    var bases: [UInt64] = []
+    /// Of the newest event that was acknowledged as durable.
+    var durableLSN: UInt64 = 0
+
+    static func path(_ name: String) -> String { directory + "/" + name }
+    static func path(base: UInt64) -> String { path(FileNames.segment(base: base)) }
+
+    static func event(_ number: UInt64, size: Int) -> [UInt8] {
+        (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(number) &* 17 &+ 1) }
+    }
+
+    /// How the life that made the sample ends.
+    enum Ending { case closed, synced, unsynced }
+
+    /// Makes a log of `segments` segments with a few events of `size` bytes each; all but the last one are sealed, if
+    /// `seals`, and some more events follow in the last.
+    init(segments: Int, eventsEach: Int = 3, size: Int = 700, seals: Bool = true, ending: Ending) throws {
+        disk = SimulatedDisk()
+        let log = try StoreHarness(disk)
+        for number in 0..<segments {
+            if number > 0 { _ = try log.store.rotate() }
+            bases.append(log.store.writtenLSN + 1)
+            for _ in 0..<eventsEach {
+                let lsn = log.store.writtenLSN + 1
+                let event = Self.event(lsn, size: size)
+                try log.append([event])
+                events[lsn] = event
+            }
+            if number < segments - 1, seals { try log.maintain() }
+        }
+        if ending != .unsynced { try log.store.sync() }
+        durableLSN = log.store.durableLSN
+        if ending == .closed { try log.store.closeCleanly() } else { try log.store.abandon() }
+    }
+
+    /// A copy of the disk with damage done to it.
+    func disk(_ damage: (SimulatedDisk) throws -> Void) rethrows -> SimulatedDisk {
+        let copy = SimulatedDisk(startingFrom: disk)
+        try damage(copy)
+        return copy
+    }
+
+    /// A copy of the disk without a file.
+    func without(_ path: String) throws -> SimulatedDisk {
+        try disk { try $0.backend.unlink(path) }
+    }
+
+    func bytes(_ path: String) -> [UInt8] { disk.contents(of: path) ?? [] }
+
+    /// Opens a log on a disk, with options of its own.
+    static func open(
+        _ disk: SimulatedDisk, seed: UInt64 = 99, _ change: (inout StoreOptions) -> Void = { _ in }
+    ) throws -> StoreHarness {
+        var options = StoreHarness.smallSegments
+        change(&options)
+        return try StoreHarness(disk, options: options, seed: seed)
+    }
+
+    /// The error of a failed open; nil if it succeeds.
+    static func failureOfOpen(
+        _ disk: SimulatedDisk, _ change: (inout StoreOptions) -> Void = { _ in }
+    ) -> WalError? {
+        do {
+            try open(disk, change).store.abandon()
+            return nil
+        } catch {
+            return error as? WalError
+        }
+    }
+}
+
+/// What a reader was given before an error ended it.
+struct ReadOutcome {
+    var events: [UInt64: [UInt8]] = [:]
+    var error: WalError?
+
+    init(_ store: LogStore, from: UInt64 = 0, access: ReadAccess? = nil) {
+        do throws(WalError) {
+            var cursor = try store.cursor(from: from, through: .max, access: access)
+            while let view = try cursor.next() { events[view.lsn] = Array(view.payload) }
+        } catch {
+            self.error = error
+        }
+    }
+}
