@@ -105,7 +105,8 @@ package struct SegmentFooter: Sendable, Hashable {
         sequence = block.load(232)
         sealed = block.load(240)
         guard endOfFrames >= UInt64(Layout.blockSize), endOfFrames <= indexOffset,
-            indexOffset + UInt64(indexLength) <= offset, summary.firstLSN > 0, summary.lastLSN >= summary.firstLSN
+            indexOffset <= offset, UInt64(indexLength) <= offset - indexOffset, summary.firstLSN > 0,
+            summary.lastLSN >= summary.firstLSN
         else { return nil }
     }
 }

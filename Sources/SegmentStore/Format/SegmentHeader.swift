@@ -129,7 +129,7 @@ package struct SegmentHeader: Sendable, Hashable {
         guard indexSpacing >= Layout.indexSpacingMin, indexSpacing <= Layout.indexSpacingMax else {
             throw .impossible("index spacing \(indexSpacing)")
         }
-        guard firstLSN > 0, firstLSN < UInt64.max, sequence > 0 else {
+        guard firstLSN > 0, firstLSN < UInt64.max, sequence > 0, sequence < Layout.counterLimit else {
             throw .impossible("first LSN \(firstLSN), sequence \(sequence)")
         }
     }

@@ -122,6 +122,7 @@ package struct Superblock: Sendable, Hashable {
         cut = block.load(160)
         created = block.load(168)
         guard firstLSN > 0, activeBase > 0, firstSequence > 0, activeSequence >= firstSequence,
+            activeSequence < Layout.counterLimit, generation < Layout.counterLimit,
             watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),
             watermark.offset <= Layout.segmentSizeMax, watermark.lsn >= watermark.segment - 1
         else { throw .impossible("positions") }

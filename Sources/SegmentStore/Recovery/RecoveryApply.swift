@@ -135,7 +135,8 @@ package struct RecoveryApply {
         let file = try storage.open(path(segment.name), .readOnly)
         var survey = TailSurvey()
         let start = max(offset, 0)
-        try survey.run(file, salt: segment.header?.salt, from: start)
+        // Also of a file that is not the segment its name says: whose frames they are does not matter here.
+        try survey.run(file, salt: try header(of: segment)?.salt, from: start)
         try file.close()
         guard survey.hasFrame, let end = survey.end, end - start <= budget else { return }
         do throws(StorageError) {

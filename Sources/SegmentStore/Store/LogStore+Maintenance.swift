@@ -116,7 +116,7 @@ extension LogStore {
             else {
                 let error = WalError(
                     .corrupted, "a frame is damaged; \(RecoveryScan.advice)", path: segment.path, offset: chain.offset,
-                    lsns: LSN(chain.nextLSN)...LSN(segment.chain.lsn))
+                    lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, segment.chain.lsn)))
                 // It stays unsealed: its readers hear of the damage themselves.
                 catalog.withLock { catalog in catalog.unsealed.removeAll { $0 === segment } }
                 environment.notify(.corruption(error))

@@ -193,7 +193,7 @@ extension LogStore {
     func makeSpare() throws(WalError) -> SpareSegment {
         let path = path(FileNames.spare)
         do throws(StorageError) {
-            let file = try storage.create(path)
+            let file = try maker.createAfresh(path)
             do throws(StorageError) {
                 if options.preallocation != .none { try file.allocate(options.segmentSize) }
                 try file.sync()
