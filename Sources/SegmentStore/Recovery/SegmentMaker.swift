@@ -81,8 +81,8 @@ package struct SegmentMaker: Sendable {
         return (file, header, new.mark(in: header.firstLSN), tally)
     }
 
-    /// Creates a temporary file, which an earlier stop may have left.
-    private func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
+    /// Creates a temporary file, which an earlier stop or failure may have left.
+    package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
         do {
             return try storage.create(path)
         } catch  where error.alreadyExists {

@@ -196,7 +196,7 @@ extension LogStore {
     /// Makes a spare that is allocated only. Under the lock of the spare.
     func makeSpare() throws(WalError) -> SpareSegment {
         do throws(StorageError) {
-            let file = try createSpareFile()
+            let file = try maker.createAfresh(path(FileNames.spare))
             do throws(StorageError) {
                 if options.preallocation != .growing { try file.allocate(options.segmentSize) }
                 try file.sync()
@@ -207,18 +207,6 @@ extension LogStore {
             return SpareSegment(file: file, size: options.segmentSize)
         } catch {
             throw error.wal("prepare the next segment")
-        }
-    }
-
-    private func createSpareFile() throws(StorageError) -> any StorageFile {
-        let path = path(FileNames.spare)
-        do throws(StorageError) {
-            return try storage.create(path)
-        } catch {
-            // Left by a try that could not be cleared away.
-            guard error.alreadyExists else { throw error }
-            try storage.unlink(path)
-            return try storage.create(path)
         }
     }
 

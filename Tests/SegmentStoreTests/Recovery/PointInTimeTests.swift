@@ -162,7 +162,7 @@ import WalSimulation
                 options.recovery = .pointInTime
                 options.deepRecovery = true
                 let store = try? LogStore.open("/log", options: options, environment: environment)
-                try store?.abandon()
+                try? store?.abandon()
                 if plan.firedCount == 0 { break }
                 for choice in [CrashChoice.keepNone, .keepAll, .random] {
                     let note = "base \(base) offset \(offset) call \(occurrence) \(choice)"
