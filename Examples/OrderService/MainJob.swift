@@ -206,7 +206,6 @@ struct MainJob {
             try log.append("too late")
             throw CheckFailed("a closed log took an event")
         } catch WalError.Code.closed {}
-        let bytes = try folder.bytesOnDisk()
 
         let again = try WriteAheadLog.open(at: folder.log, options: Self.options(sync: .batch))
         try check(again.recovery.outcome == .clean, "after shutdown recovery said \(again.recovery.outcome.rawValue)")
@@ -214,7 +213,7 @@ struct MainJob {
         try again.shutdown()
         summary.say(
             "shut down",
-            "\(segments.count) segments, \(summary.size(bytes)) on disk; opened again: clean, LSN "
+            "\(segments.count) segments, \(summary.size(Int(segments.reduce(0) { $0 + $1.fileSize }))) in files; opened again: clean, LSN "
                 + "\(again.recovery.firstLSN)…\(again.recovery.lastLSN)")
     }
 }

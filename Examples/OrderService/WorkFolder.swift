@@ -22,14 +22,6 @@ struct WorkFolder {
     var log: String { url.appendingPathComponent("orders.wal").path }
     var position: URL { url.appendingPathComponent("position.json") }
 
-    /// The bytes that the files of the log take on the disk.
-    func bytesOnDisk() throws -> Int {
-        let folder = URL(fileURLWithPath: log, isDirectory: true)
-        let keys: Set<URLResourceKey> = [.fileAllocatedSizeKey]
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: Array(keys))
-            .reduce(0) { try $0 + ($1.resourceValues(forKeys: keys).fileAllocatedSize ?? 0) }
-    }
-
     func removeUnlessKept() {
         // Nothing is lost if a temporary folder stays.
         if !isKept { try? FileManager.default.removeItem(at: url) }

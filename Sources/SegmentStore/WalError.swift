@@ -72,7 +72,7 @@ extension WalError.Code {
     public static let foreignFile = Self("foreign-file")
     /// Another process, or another object in this one, has the log open for writing.
     public static let locked = Self("locked")
-    /// The path does not exist.
+    /// The path does not exist, or holds no log and none may be made.
     public static let notFound = Self("not-found")
     /// The path is a file where a directory is needed, or the other way about.
     public static let wrongFileType = Self("wrong-file-type")

@@ -9,9 +9,9 @@ extension WriteAheadLog {
     /// let log = try WriteAheadLog.open(at: "orders.wal", options: options)
     /// ```
     public struct Options: Sendable {
-        /// The size of new segment files in bytes: 16 KiB to 2 GiB, a multiple of 4096.
+        /// The size of new segment files in bytes: 16 KiB to 2 GiB, a multiple of 4096. An event or batch must fit one.
         ///
-        /// The default is 64 MiB.
+        /// The default is 64 MiB. Existing segments keep their size.
         public var segmentSize = 64 << 20
         /// Bytes of frames between two entries of a sealed segment's index: 4 KiB to 16 MiB.
         ///
@@ -46,7 +46,8 @@ extension WriteAheadLog {
         ///
         /// The default is 1.
         public var startLSN: LSN = 1
-        /// Opens for reading alone, beside a writer or without one: nothing is written, repaired or locked.
+        /// Opens for reading alone, beside a writer or without one: nothing is written, repaired or locked. A torn tail
+        /// is left out and reported.
         ///
         /// The default is false.
         public var readOnly = false

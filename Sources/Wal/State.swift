@@ -1,9 +1,9 @@
 extension WriteAheadLog {
     /// What a log is going through: initializing → running → draining → closed; or failed, until it is closed.
     public enum State: String, Sendable, Hashable {
-        /// Being opened.
+        /// Being opened. The object exists only after that, so nobody sees a log in it.
         case initializing
-        /// Everything works.
+        /// Everything works, but that appends are refused while the disk is full. Also of a log opened for reading.
         case running
         /// Shutting down: no more events are taken, those accepted are being made durable; reading works.
         case draining

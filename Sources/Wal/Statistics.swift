@@ -13,11 +13,11 @@ public struct Statistics: Sendable, Hashable {
     public var refusedAppends: UInt64 = 0
     /// Times an append found the queue full and waited.
     public var stalls: UInt64 = 0
-    /// Groups written, one or more frames in one system call each.
+    /// Groups written: one or more frames in one system call each, but for a group that a roll splits.
     public var writtenGroups: UInt64 = 0
     /// Bytes of frames written, headers included.
     public var writtenBytes: UInt64 = 0
-    /// Syncs that succeeded, by policy or on request.
+    /// Syncs that succeeded, by policy or on request; those of rolled segments in the background don't count.
     public var syncs: UInt64 = 0
     /// Segments started since the log was opened.
     public var rolls: UInt64 = 0

@@ -2,7 +2,8 @@
 ///
 /// Set it in ``WriteAheadLog/Options/observer``.
 ///
-/// Events arrive in order on one thread of the log's own, a little after the fact; a slow observer delays nothing, but
+/// Events arrive in order (drops alone are counted up and told together) on one thread of the log's own, a little after
+/// the fact; a slow observer delays nothing, but
 /// loses events past ``WriteAheadLog/Options/observerQueue`` (they are counted). It may call the log.
 public protocol WalObserver: Sendable {
     /// Called for each event.
@@ -21,7 +22,7 @@ public enum WalEvent: Sendable, Hashable {
     case lifecycle(WriteAheadLog.State)
     /// A group was written: its events, its bytes with frames, and the newest LSN in the file.
     case written(events: Int, bytes: Int, lastLSN: LSN)
-    /// A sync ended: the newest LSN on stable storage, and how long it took.
+    /// A sync by policy or on request ended: the newest LSN on stable storage, and how long it took.
     case synced(durableLSN: LSN, duration: Duration)
     /// A new segment was started; its first LSN and the path of its file.
     case rolled(firstLSN: LSN, path: String)

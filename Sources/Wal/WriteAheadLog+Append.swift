@@ -2,16 +2,19 @@ internal import SegmentStore
 
 // Appending an event: the synchronous forms. All of them promise the same:
 //
-// The event has its LSN, and its place in the file, when the call returns; it is durable only later (see `SyncPolicy`).
+// The event has its LSN, and with it its place in the order of the log, when the call returns. It is written a little
+// later (`flush()` waits for that), and durable later still (see `SyncPolicy`).
 // An append that throws has used no LSN and left nothing behind. Each is one short critical section and one copy.
 
 extension WriteAheadLog {
     /// Appends an event and returns its LSN at once; it is not yet durable.
     ///
-    /// The fastest form. May block only while the queue is full, under back-pressure `.block`.
+    /// The fastest form. May block only while the queue is full, under back-pressure `.block`. Until the writer has
+    /// written it, the event is in this process's memory alone.
     ///
     /// - Parameter payload: the event; it is copied.
-    /// - Throws: `tooLarge`, `queueFull`, `dropped`, `diskFull`, `draining`, `closed`, `failed`, `readOnly`, `lsnOverflow`.
+    /// - Throws: `tooLarge`, `queueFull`, `dropped`, `diskFull`, `draining`, `closed`, `failed`, `readOnly`,
+    ///   `lsnOverflow`.
     @discardableResult
     public func append(_ payload: UnsafeRawBufferPointer) throws(WalError) -> LSN {
         if payload.count <= plainLimit {

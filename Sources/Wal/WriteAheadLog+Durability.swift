@@ -1,8 +1,8 @@
 extension WriteAheadLog {
-    /// Returns when all that was accepted before the call is in the file: it survives a kill of the process, not a power
-    /// cut.
+    /// Returns when all that was accepted before the call is in the file: it survives a kill of the process, not a
+    /// power cut.
     ///
-    /// Blocks for a write, which it does itself if nobody does; no fsync.
+    /// Blocks for a write, which it does itself if nobody does; no fsync. Does nothing on a log opened for reading.
     ///
     /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
     public func flush() throws(WalError) {
@@ -15,7 +15,7 @@ extension WriteAheadLog {
     /// Returns when all that was accepted before the call is on stable storage.
     ///
     /// Blocks for a write and an fsync, shared with every other caller that waits; the calling thread leads if nobody
-    /// does.
+    /// does. Does nothing on a log opened for reading.
     ///
     /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
     public func sync() throws(WalError) {
@@ -31,7 +31,8 @@ extension WriteAheadLog {
     /// like ``sync()``.
     ///
     /// - Parameter lsn: an event accepted before.
-    /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `failed`, `closed`, `discarded`.
+    /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `failed`, `closed`, `discarded`;
+    ///   `readOnly` if the log was opened for reading and ``durableLSN`` is below the event.
     public func waitDurable(_ lsn: LSN) throws(WalError) {
         if durableLSN >= lsn { return }
         try checkWaitable(lsn)

@@ -1,7 +1,8 @@
 extension WriteAheadLog {
     /// Starts a new segment behind all that was accepted before the call, unless the newest one has no events.
     ///
-    /// Blocks for writes. No fsync.
+    /// Blocks for writes. Syncs nothing unless the next file is not ready yet, or eight started segments wait to be
+    /// synced.
     ///
     /// - Returns: whether a segment was started.
     /// - Throws: `diskFull`, `failed`, `draining`, `closed`, `readOnly`.
@@ -20,7 +21,7 @@ extension WriteAheadLog {
     /// Starts a new segment, suspending meanwhile; see the synchronous form.
     ///
     /// - Returns: whether a segment was started.
-    /// - Throws: as the synchronous form.
+    /// - Throws: as the synchronous form, and `noThread`.
     @discardableResult
     public func rotate() async throws(WalError) -> Bool {
         try await onThread { () throws(WalError) in try self.rotate() }
@@ -28,11 +29,13 @@ extension WriteAheadLog {
 
     /// Drops the events before an LSN: ``firstLSN`` becomes that LSN, whole segments below it are removed.
     ///
-    /// Blocks for syncs and for the removal. Readers inside a removed segment may finish it.
+    /// Blocks for syncs and for the removal. Readers inside a removed segment may finish it. Does nothing if `lsn` is
+    /// not above ``firstLSN``. Appends go on meanwhile.
     ///
     /// - Parameter lsn: the oldest event to keep; up to one above the newest accepted, which empties the log.
     /// - Returns: the paths of the files removed.
-    /// - Throws: `notYetWritten`, `truncated`, `failed`, `closed`, `readOnly`, `diskFull`, `io`.
+    /// - Throws: `notYetWritten` if `lsn` is higher than that; `corrupted` or `missingSegment` if the event before
+    ///   `lsn` can't be read; `failed`, `closed`, `discarded`, `readOnly`, `diskFull`, `io`.
     @discardableResult
     public func truncate(before lsn: LSN) throws(WalError) -> [String] {
         try checkChangeable()
@@ -61,7 +64,7 @@ extension WriteAheadLog {
     ///
     /// - Parameter lsn: the oldest event to keep.
     /// - Returns: the paths of the files removed.
-    /// - Throws: as the synchronous form.
+    /// - Throws: as the synchronous form, and `noThread`.
     @discardableResult
     public func truncate(before lsn: LSN) async throws(WalError) -> [String] {
         try await onThread { () throws(WalError) in try self.truncate(before: lsn) }
@@ -69,9 +72,9 @@ extension WriteAheadLog {
 
     /// The segments, oldest first.
     ///
-    /// Cheap: reads no frames.
+    /// Opens each file for its size; reads nothing.
     ///
-    /// - Throws: `closed`, `io`.
+    /// - Throws: `closed`, `notFound` if a file has gone, `permissionDenied`, `tooManyOpenFiles`, `io`.
     public func segments() throws(WalError) -> [SegmentInfo] {
         try checkNotClosed()
         return try core.store.segments()
@@ -79,10 +82,12 @@ extension WriteAheadLog {
 
     /// Reads all of the log, verifies every checksum, and says what is wrong.
     ///
-    /// Blocks for as long as reading takes; appends go on meanwhile. Damage is in the report, not thrown.
+    /// Blocks for as long as reading takes, with read calls and never through a map; appends go on meanwhile. Damage is
+    /// in the report, not thrown.
     ///
-    /// - Parameter progress: called now and then on the calling thread with the bytes done and the bytes in all.
-    /// - Throws: `closed`, `io`.
+    /// - Parameter progress: called for each frame, on the calling thread, with the bytes done and about how many there
+    ///   are.
+    /// - Throws: `closed`, `unsupportedFormat`, `permissionDenied`, `tooManyOpenFiles`, `io`.
     public func verify(progress: ((UInt64, UInt64) -> Void)? = nil) throws(WalError) -> VerifyReport {
         try checkNotClosed()
         do throws(WalError) {
@@ -95,16 +100,18 @@ extension WriteAheadLog {
 
     /// Reads and verifies all of the log on a thread of its own, suspending meanwhile; see the synchronous form.
     ///
-    /// - Parameter progress: called now and then on that thread with the bytes done and the bytes in all.
-    /// - Throws: as the synchronous form.
+    /// - Parameter progress: called for each frame, on that thread, with the bytes done and about how many there are.
+    /// - Throws: as the synchronous form, and `noThread`.
     public func verify(progress: (@Sendable (UInt64, UInt64) -> Void)? = nil) async throws(WalError) -> VerifyReport {
         try await onThread { () throws(WalError) in try self.verify(progress: progress) }
     }
 
-    /// Looks again at what the writer of a log opened for reading has done since; blocks for disk reads.
+    /// Looks again at what the writer of a log opened for reading has done since.
+    ///
+    /// Blocks for disk reads, as many as opening needs. Iterators made before keep the end they had.
     ///
     /// - Returns: whether there are new events. Of a log that is open for writing, always false.
-    /// - Throws: `closed`, `corrupted`, `missingSegment`, `io`.
+    /// - Throws: as ``open(at:options:)-(FilePath,_)``, and `closed`.
     @discardableResult
     public func refresh() throws(WalError) -> Bool {
         try checkNotClosed()

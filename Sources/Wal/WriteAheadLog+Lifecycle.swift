@@ -6,16 +6,18 @@ extension WriteAheadLog {
     ///
     /// - Parameter timeout: how long to wait; nil: as long as it takes. Past it the log stays draining: shut it down
     ///   again to wait longer, or ``close()`` it.
-    /// - Throws: `timedOut`; `diskFull` if there is no room for what was accepted (the log stays draining: make room, by
-    ///   truncating for instance, and call again); `failed`; `discarded` if ``close()`` has thrown events away.
+    /// - Throws: `timedOut`; `diskFull` if there is no room for what was accepted (the log stays draining: make room,
+    ///   by truncating for instance, and call again); `failed`; `discarded` if ``close()`` has thrown events away.
     public func shutdown(timeout: Duration? = nil) throws(WalError) {
         try core.shutdown(timeout: timeout)
     }
 
     /// Ends the log in order, suspending meanwhile; see the synchronous form.
     ///
+    /// Cancelling the task doesn't end the wait; the time-out does.
+    ///
     /// - Parameter timeout: how long to wait; nil: as long as it takes.
-    /// - Throws: as the synchronous form.
+    /// - Throws: as the synchronous form, and `noThread`.
     public func shutdown(timeout: Duration? = nil) async throws(WalError) {
         let core = self.core
         try await onThread { () throws(WalError) in try core.shutdown(timeout: timeout) }
@@ -23,8 +25,9 @@ extension WriteAheadLog {
 
     /// Closes the log now, without writing what is queued: that is discarded, and who waits for it gets an error.
     ///
-    /// Blocks until the system call in flight is over; then the directory is free. Idempotent, also from several threads
-    /// at once. Iterators and events still held stay valid memory; their next step throws `closed`.
+    /// Blocks until the system call in flight is over; then the directory is free. Idempotent, also from several
+    /// threads at once. What was written stays in the file, synced or not. Iterators stay valid memory; their next step
+    /// throws `closed`.
     ///
     /// - Throws: `io` if the system reported an error while the files were closed; the log is closed nevertheless.
     public func close() throws(WalError) {
@@ -33,7 +36,7 @@ extension WriteAheadLog {
 
     /// Closes the log now, suspending until the system call in flight is over; see the synchronous form.
     ///
-    /// - Throws: as the synchronous form.
+    /// - Throws: as the synchronous form, and `noThread`, in which case nothing was done.
     public func close() async throws(WalError) {
         let core = self.core
         try await onThread { () throws(WalError) in try core.close() }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A segmented write-ahead log in one directory: events are appended, kept in order under dense numbers (``LSN``), made
+/// A segmented write-ahead log in one directory: events are appended, kept in order under dense numbers (`LSN`), made
 /// durable, and replayed.
 ///
 /// ```swift
@@ -14,9 +14,10 @@ internal import Synchronization
 /// try log.shutdown()
 /// ```
 ///
-/// Every method may be called from any thread. Calls that may block have `async` twins of the same name, which suspend
-/// instead. When the last reference goes, the log closes as by ``close()`` but without anybody waiting for it: shut it down
-/// to be sure that what was accepted is kept.
+/// Every method may be called from any thread. Calls that wait for room, for a write or for a sync have `async` twins
+/// of the same name, which suspend instead; replay, iterators, ``segments()`` and ``refresh()`` read files on the
+/// calling thread. When the last reference goes, the log closes as by ``close()`` but without anybody waiting for it:
+/// shut it down to be sure that what was accepted is kept.
 public final class WriteAheadLog: Sendable {
     let core: LogCore
     /// The core's, here to save the append path a step.
@@ -39,15 +40,17 @@ public final class WriteAheadLog: Sendable {
 
     /// Opens or makes a log: takes its lock, recovers it, and starts its threads.
     ///
-    /// Blocks for disk reads: the cost is that of the newest part of the log, not of all of it. What recovery found is in
-    /// ``recovery``.
+    /// Blocks for disk reads: lists the directory and reads a few blocks after a clean close, else the newest part of
+    /// the log, from the last recorded durable position to the end of the file. A torn tail is cut. What recovery found
+    /// is in ``recovery``.
     ///
     /// - Parameters:
     ///   - path: the log's directory. Made if missing, its parent must exist.
     ///   - options: how to open it.
     /// - Throws: `invalidOption`, `locked`, `notFound`, `notALog`, `unsupportedFormat`, `foreignFile`, `corrupted`,
-    ///   `missingSegment`, `wrongFileType`, `permissionDenied`, `readOnly`, `diskFull`, `tooManyOpenFiles`, `io`, `noThread`.
-    ///   After an error every file is as it was.
+    ///   `missingSegment`, `wrongFileType`, `permissionDenied`, `readOnly`, `diskFull`, `tooManyOpenFiles`, `io`,
+    ///   `noThread`. When it throws `corrupted`, `missingSegment`, `foreignFile`, `unsupportedFormat` or `notALog`, no
+    ///   file of the log has been changed.
     public static func open(at path: FilePath, options: Options = Options()) throws(WalError) -> WriteAheadLog {
         WriteAheadLog(core: try LogCore.open(path.string, options: options))
     }
@@ -63,6 +66,8 @@ public final class WriteAheadLog: Sendable {
     }
 
     /// Opens or makes a log, on a thread of its own; see ``open(at:options:)-(FilePath,_)``.
+    ///
+    /// Cancelling the task doesn't end it.
     ///
     /// - Parameters:
     ///   - path: the log's directory.
@@ -88,9 +93,14 @@ public final class WriteAheadLog: Sendable {
     public var firstLSN: LSN { LSN(core.store.firstLSN) }
 
     /// The newest event written to the file; may lag behind ``lastAssignedLSN``.
+    ///
+    /// Of a log opened for reading: the newest found by opening or by the last ``refresh()``.
     public var lastLSN: LSN { LSN(core.store.writtenLSN) }
 
-    /// The newest event on stable storage.
+    /// The newest event on stable storage; one below ``firstLSN`` if there is none. Never goes back while the log is
+    /// open.
+    ///
+    /// Of a log opened for reading: what the superblock records, which lags behind while a writer is at work.
     public var durableLSN: LSN { LSN(core.store.durableLSN) }
 
     /// The newest event accepted; of a log opened for reading, the newest seen.

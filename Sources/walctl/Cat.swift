@@ -15,9 +15,13 @@ struct Cat: ParsableCommand {
             meta and key if it has them. Bytes that are not UTF-8 are given in base64, and "encoding" ("metaEncoding", \
             "keyEncoding") says so. With --hex, each line has the LSN and the payload in hexadecimal digits.
 
+            Damage ends the output with an error behind the last whole event before it. With --salvage the files are read \
+            without regard to what the log says about itself, and events behind the damage are printed too.
+
             EXAMPLES
               walctl cat orders.wal > orders.jsonl
               walctl cat orders.wal --from 5000 --limit 10 --json
+              walctl cat damaged.wal --salvage 2> holes | walctl append rescued.wal
             """)
 
     @OptionGroup var log: LogArgument
@@ -30,6 +34,9 @@ struct Cat: ParsableCommand {
 
     @Option(help: ArgumentHelp("Print at most this many events.", valueName: "count"))
     var limit: UInt64?
+
+    @Flag(help: "Print what is readable on both sides of damage; tell each hole on standard error, and exit with 1.")
+    var salvage = false
 
     @Flag(help: "Print JSON, one object a line.")
     var json = false
@@ -44,9 +51,10 @@ struct Cat: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let log = try openForReading(log.log)
             var printer = EventPrinter(
                 form: json ? .json : hex ? .hex : .raw, last: to?.lsn ?? .max, limit: limit ?? .max)
+            if salvage { return try printReadable(&printer) }
+            let log = try openForReading(log.log)
             if limit != 0 {
                 do {
                     try log.replay(from: from?.lsn ?? .zero) { event throws(ProcessStream.Failure) in
@@ -61,6 +69,23 @@ struct Cat: ParsableCommand {
             try printer.finish()
             try log.close()
         }
+    }
+
+    private func printReadable(_ printer: inout EventPrinter) throws {
+        guard limit != 0 else { return }
+        let first = from?.lsn ?? .zero
+        let last = to?.lsn ?? .max
+        var holes = 0
+        try WriteAheadLog.salvage(
+            at: FilePath(log.log),
+            hole: { hole in
+                if let lsns = hole.lsns, lsns.upperBound < first || lsns.lowerBound > last { return }
+                complain("a hole: \(hole)")
+                holes += 1
+            },
+            { event in event.lsn < first ? .continue : try printer.print(event) })
+        try printer.finish()
+        if holes > 0 { throw Exit.refused }
     }
 }
 

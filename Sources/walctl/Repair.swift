@@ -50,11 +50,11 @@ struct Repair: ParsableCommand {
     }
 
     private static func text(_ recovery: RecoveryReport, _ left: [VerifyReport.Finding], dryRun: Bool) -> String {
-        var lines = ["found     \(recovery.summary)"]
-        if let damage = recovery.damage { lines.append("damage    \(damage)") }
+        var lines = ["found      \(recovery.summary)"]
+        if let damage = recovery.damage { lines.append("damage     \(damage)") }
         let kept =
             recovery.lastLSN < recovery.firstLSN ? "no events" : "LSN \(recovery.firstLSN)…\(recovery.lastLSN)"
-        lines.append("\(dryRun ? "would keep" : "kept      ")\(dryRun ? " " : "")\(kept)")
+        lines.append("\(dryRun ? "would keep" : "kept      ") \(kept)")
         if recovery.bytesCut > 0 {
             lines.append("\(dryRun ? "would cut" : "cut      ")  \(naturalSize(recovery.bytesCut))")
         }

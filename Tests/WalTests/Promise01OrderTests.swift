@@ -71,7 +71,9 @@ struct Promise01OrderTests {
                     if lsn.rawValue != newest.rawValue + 1 { wrong.update { $0 += 1 } }
                     wins.update { $0 += 1 }
                 } catch {
-                    if error.code != .unexpectedLSN || (error.lsns?.lowerBound ?? 0) <= newest { wrong.update { $0 += 1 } }
+                    if error.code != .unexpectedLSN || (error.lsns?.lowerBound ?? 0) <= newest {
+                        wrong.update { $0 += 1 }
+                    }
                 }
             }
         }

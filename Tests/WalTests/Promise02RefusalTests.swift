@@ -5,7 +5,9 @@ import WalSimulation
 
 @Suite("Promise 2: a dropped or refused append uses no LSN and is never reported as accepted")
 struct Promise02RefusalTests {
-    @Test("In drop mode the events accepted are the events replayed; the lost ones are counted and observed", .timeLimit(.minutes(1)))
+    @Test(
+        "In drop mode the events accepted are the events replayed; the lost ones are counted and observed",
+        .timeLimit(.minutes(1)))
     func dropMode() throws {
         let gate = DiskGate()
         let observer = Recorder()

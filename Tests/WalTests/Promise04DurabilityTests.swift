@@ -6,7 +6,9 @@ import WalSimulation
 
 @Suite("Promise 4: waitDurable never returns for an event that is still queued or not yet synced")
 struct Promise04DurabilityTests {
-    @Test("It returns after the write and after the sync, not before", .timeLimit(.minutes(1)), arguments: [SyncPolicy.never, .batch])
+    @Test(
+        "It returns after the write and after the sync, not before", .timeLimit(.minutes(1)),
+        arguments: [SyncPolicy.never, .batch])
     func notBefore(sync: SyncPolicy) async throws {
         let gate = DiskGate()
         let log = try await WriteAheadLog.open(
@@ -94,7 +96,9 @@ struct Promise04DurabilityTests {
         try log.shutdown()
     }
 
-    @Test("With batch sync every event becomes durable by itself; with bytes sync, every so many", .timeLimit(.minutes(1)))
+    @Test(
+        "With batch sync every event becomes durable by itself; with bytes sync, every so many", .timeLimit(.minutes(1))
+    )
     func otherPolicies() throws {
         let batch = try WriteAheadLog.open(at: "/by-batch", options: testOptions(SimulatedDisk().storage))
         try batch.append([1])
@@ -111,7 +115,9 @@ struct Promise04DurabilityTests {
         #expect(bytes.durableLSN == 20)
     }
 
-    @Test("Many threads that append durably share syncs, and each returns when its own event is durable", .timeLimit(.minutes(2)))
+    @Test(
+        "Many threads that append durably share syncs, and each returns when its own event is durable",
+        .timeLimit(.minutes(2)))
     func groupCommit() throws {
         let log = try WriteAheadLog.open(at: "/group", options: testOptions(SimulatedDisk().storage, sync: .never))
         let early = Shared(0)
@@ -131,7 +137,8 @@ struct Promise04DurabilityTests {
 
     @Test("A thousand tasks that append durably all return", .timeLimit(.minutes(2)))
     func tasks() async throws {
-        let log = try await WriteAheadLog.open(at: "/tasks", options: testOptions(SimulatedDisk().storage, sync: .never))
+        let log = try await WriteAheadLog.open(
+            at: "/tasks", options: testOptions(SimulatedDisk().storage, sync: .never))
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<1000 {
                 group.addTask {

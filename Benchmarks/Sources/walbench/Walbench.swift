@@ -71,7 +71,7 @@ struct Walbench {
         }
         return [
             Contestant(name: "wal (allocated)", run: fresh { try run.wal($0) }),
-            Contestant(name: "wal (growing)", run: fresh { try run.wal($0, preallocation: Preallocation.none) }),
+            Contestant(name: "wal (growing)", run: fresh { try run.wal($0, preallocation: .growing) }),
             Contestant(name: "floor (growing)", run: fresh { try run.floor($0, preparation: 0) }),
             Contestant(name: "floor (allocated)", run: fresh { try run.floor($0, preparation: 1) }),
         ]

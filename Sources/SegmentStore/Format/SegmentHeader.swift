@@ -14,6 +14,14 @@ package struct SegmentHeader: Sendable, Hashable {
         package var lastFrameChecksum: UInt32 = 0
 
         package init() {}
+
+        /// Whether it can be what comes before a segment with this first LSN and sequence number.
+        func isPossible(before base: UInt64, sequence next: UInt64) -> Bool {
+            if sequence == 0 { return self == Self() }
+            return sequence == next - 1 && firstLSN > 0 && firstLSN <= lastLSN && lastLSN == base - 1
+                && endOfFrames > UInt64(Layout.blockSize) && endOfFrames <= Layout.segmentSizeMax
+                && endOfFrames % 8 == 0
+        }
     }
 
     package var features = FeatureBits()
@@ -132,6 +140,7 @@ package struct SegmentHeader: Sendable, Hashable {
         guard firstLSN > 0, firstLSN < UInt64.max, sequence > 0, sequence < Layout.counterLimit else {
             throw .impossible("first LSN \(firstLSN), sequence \(sequence)")
         }
+        guard predecessor.isPossible(before: firstLSN, sequence: sequence) else { throw .impossible("predecessor") }
     }
 
     /// The offset no frame of this segment may pass.

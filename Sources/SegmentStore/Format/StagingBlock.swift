@@ -12,6 +12,8 @@ package final class StagingBlock: @unchecked Sendable {
     private let memory: UnsafeMutableRawPointer
     package let base: UnsafeMutableRawPointer
     package let capacity: Int
+    /// The size, header included, up to which events are merged into one frame.
+    private let mergeEnd: Int
 
     // Visible outside the module, these would be checked for overlapping access at run time, three calls per event; no
     // two accesses can overlap, each being a plain load or store by the block's one user.
@@ -35,7 +37,11 @@ package final class StagingBlock: @unchecked Sendable {
     /// How many of them are in the file; the store counts it up, so that a write which failed for want of room goes on there.
     package var framesWritten = 0
 
-    package init(capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: bytes.
+    ///   - largestBody: what fits a segment; merging events into one frame must not pass it.
+    package init(capacity: Int, largestBody: Int = Layout.frameMergeLimit) {
+        mergeEnd = min(largestBody, Layout.frameMergeLimit) + Layout.frameHeaderSize
         self.capacity = Layout.aligned(capacity)
         frames.reserveCapacity(16)
         memory = .allocate(byteCount: Self.headroom + self.capacity, alignment: Layout.blockSize)
@@ -97,7 +103,7 @@ package final class StagingBlock: @unchecked Sendable {
     private func reserve(_ size: Int, events: Int, firstLSN: UInt64) -> UnsafeMutableRawPointer? {
         let start = end
         if frameEvents > 0
-            && start &- frameStart &+ size <= Layout.frameMergeLimit &+ Layout.frameHeaderSize
+            && start &- frameStart &+ size <= mergeEnd
             && start &+ size <= capacity
         {
             end = start &+ size

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Reads the header blocks of segment files and says what is wrong with them.
 package struct HeaderReader: Sendable {
     package let storage: any Storage
@@ -37,7 +39,7 @@ package struct HeaderReader: Sendable {
         do throws(SegmentHeader.Failure) {
             header = try SegmentHeader(block)
         } catch {
-            return try judge(error, block, path)
+            return try judge(error, block, file, path, identity)
         }
         if let identity, header.identity != identity {
             throw WalError(
@@ -48,7 +50,10 @@ package struct HeaderReader: Sendable {
         return .intact(header)
     }
 
-    private func judge(_ failure: SegmentHeader.Failure, _ block: Block, _ path: String) throws(WalError) -> Finding {
+    private func judge(
+        _ failure: SegmentHeader.Failure, _ block: Block, _ file: any StorageFile, _ path: String,
+        _ identity: LogIdentity?
+    ) throws(WalError) -> Finding {
         switch failure {
         case .tooShort: return .absent
         case .damaged: return .damaged("the header block fails its checksum")
@@ -58,6 +63,10 @@ package struct HeaderReader: Sendable {
             var mended = block
             mended.store(SegmentHeader.magic, at: 0)
             if (try? SegmentHeader(mended)) != nil { return .damaged("the magic number is damaged") }
+            // The footer of a sealed segment knows better.
+            if let identity, try footer(file)?.identity == identity {
+                return .damaged("the header block is overwritten")
+            }
             throw WalError(.foreignFile, "the file is no segment; remove it from this directory", path: path)
         case .unsupportedVersion(let version):
             throw WalError(
@@ -80,6 +89,19 @@ package struct HeaderReader: Sendable {
             guard let block = try file.readBlock(at: offset, size: Layout.footerSize) else { return nil }
             return SegmentFooter(block, offset: offset)
         }
+    }
+
+    /// Whether a segment whose file is gone was truncated away, here or by another process: the low mark says so.
+    package func isTruncatedAway(_ segment: Segment) throws(WalError) -> Bool {
+        if segment.info.withLock({ $0.isRemoved }) { return true }
+        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
+            let file = try storage.open(path(FileNames.superblock), .readOnly)
+            let content = try SuperblockFile.read(file)
+            try file.close()
+            return content
+        }
+        guard case .found(let superblock, _, _) = content else { return false }
+        return segment.sequence < superblock.firstSequence
     }
 
     /// Closes a file that was only read: there is nothing that a failure could lose.

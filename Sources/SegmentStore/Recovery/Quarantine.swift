@@ -17,7 +17,7 @@ package struct Quarantine: Sendable {
         do {
             try storage.createDirectory(folder)
         } catch  where error.alreadyExists {
-            return
+            // Made by an earlier try, which may have stopped before its name was durable.
         }
         try storage.syncDirectory(directory)
     }

@@ -50,12 +50,15 @@ package struct RecoveryApply {
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
             try storage.syncDirectory(directory)
         } else {
-            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite))
+            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot)
         }
         if let cut = plan.cut {
             return try apply(cut, &superblock, file)
         }
         try discardTorn(tag: superblock.epoch)
+        // A cut that was decided and of which nothing is left to do.
+        superblock.cutKind = .none
+        superblock.cut = 0
         superblock.generation += 1
         try file.write(superblock)
         return try result(superblock, file, active: nil)
@@ -133,16 +136,14 @@ package struct RecoveryApply {
         _ segment: RecoveryPlan.Found, from offset: UInt64, _ budget: inout UInt64, tag: UInt32
     ) throws(StorageError) {
         let file = try storage.open(path(segment.name), .readOnly)
-        var survey = TailSurvey()
-        let start = max(offset, 0)
-        // Also of a file that is not the segment its name says: whose frames they are does not matter here.
-        try survey.run(file, salt: try header(of: segment)?.salt, from: start)
+        var survey = TailSurvey(plan.superblock.identity)
+        try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
-        guard survey.hasFrame, let end = survey.end, end - start <= budget else { return }
+        guard survey.hasFrame, let end = survey.end, end - offset <= budget else { return }
         do throws(StorageError) {
             try quarantine.prepare()
-            quarantined.append(try quarantine.copy(segment.name, range: start..<end, tag: tag))
-            budget -= end - start
+            quarantined.append(try quarantine.copy(segment.name, range: offset..<end, tag: tag))
+            budget -= end - offset
         } catch  where error.isNoSpace {
             // Never acknowledged as durable, and there is no room to keep it.
         }

@@ -10,6 +10,8 @@ package struct RecoveryPlan: Sendable {
         /// The end of its frames, where recovery came to it.
         package var end: Mark?
         package var isSealed = false
+        /// Of any intact header the file has, also one that belongs elsewhere.
+        package var salt: UInt64?
     }
 
     /// Bytes behind the last event that are to be zeroed.
@@ -48,6 +50,10 @@ package struct RecoveryPlan: Sendable {
     /// Segment files behind the end, oldest first.
     package var discarded: [Found] = []
     package var cut: Cut?
+    /// The sizes of the discarded files.
+    package var bytesDiscarded: UInt64 = 0
+    /// The superblock slot that is whole and newest, if the other is not as good: it must be overwritten last.
+    package var superblockSlot: Int?
     /// Names to be removed: unfinished files, and segments below the first LSN kept.
     package var leftovers: [String] = []
     package var outcome: RecoveryReport.Outcome
@@ -69,7 +75,7 @@ package struct RecoveryPlan: Sendable {
     package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String]) -> RecoveryReport {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
-        for segment in discarded { cutBytes += segment.end?.offset ?? 0 }
+        cutBytes += bytesDiscarded
         return RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,

@@ -40,42 +40,45 @@ package struct RecoveryPlanner: Sendable {
         }
         let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
         var leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
-        guard var (superblock, damage) = try superblock(names, bases: bases, isDeep: isDeep) else {
+        guard let (read, found, slot) = try superblock(names, bases: bases, isDeep: isDeep) else {
             return try newLog(names, makeNew: makeNew)
         }
-        let mustRebuild = superblock == nil
         let known: Superblock
-        if let read = superblock {
+        var damage = found
+        if let read {
             known = read
         } else {
             known = try rebuiltSuperblock(bases)
             damage = WalError(
                 .corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
         }
-        superblock = known
+        let mustRebuild = read == nil
         if known.epoch == 0, bases.isEmpty {
             var plan = try newLog(names, makeNew: { known })
             plan.leftovers = leftovers
             return plan
         }
         let first = bases.lastIndex { $0 <= known.firstLSN }
-        if let first { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
-        let kept = first.map { Array(bases[$0...]) } ?? bases
-        let found = kept.enumerated().map { index, base in
+        // Where the low mark itself is lost, no file may go because of it.
+        if let first, !mustRebuild { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
+        let kept = mustRebuild ? bases : first.map { Array(bases[$0...]) } ?? bases
+        let segments = kept.enumerated().map { index, base in
             RecoveryPlan.Found(
                 base: base, sequence: known.firstSequence + UInt64(index), name: FileNames.segment(base: base))
         }
-        if !isDeep, !known.cutsEverything { try checkCount(found, known) }
+        if !isDeep, !known.cutsEverything { try checkCount(segments, known) }
         var scan = RecoveryScan(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
-            found: found, leftovers: leftovers)
+            found: segments, leftovers: leftovers)
         var plan = try scan.run()
         plan.mustRebuildSuperblock = mustRebuild
         plan.superblockDamage = damage?.message
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }
+        plan.superblockSlot = slot
         if !plan.isNew { try completeEnds(&plan) }
+        plan.bytesDiscarded = try sizes(of: plan.discarded)
         return plan
     }
 
@@ -84,7 +87,7 @@ package struct RecoveryPlanner: Sendable {
     /// The superblock; an outer nil means that there is no log, an inner one that it must be rebuilt.
     private func superblock(
         _ names: [String], bases: [UInt64], isDeep: Bool
-    ) throws(WalError) -> (Superblock?, WalError?)? {
+    ) throws(WalError) -> (Superblock?, WalError?, slot: Int?)? {
         let path = headers.path(FileNames.superblock)
         guard names.contains(FileNames.superblock) else {
             if bases.isEmpty { return nil }
@@ -97,7 +100,7 @@ package struct RecoveryPlanner: Sendable {
             return content
         }
         switch content {
-        case .found(let superblock, let damage):
+        case .found(let superblock, let damage, let slot):
             let unknown = superblock.features.readOnly & ~FeatureBits.known.readOnly
             guard options.readOnly || unknown == 0 else {
                 throw WalError(
@@ -105,7 +108,7 @@ package struct RecoveryPlanner: Sendable {
                     "the log has features this software can read but not write (bits \(String(unknown, radix: 16))); open it for reading only",
                     path: path)
             }
-            return (superblock, damage.map { WalError(.corrupted, $0, path: path) })
+            return (superblock, damage.map { WalError(.corrupted, $0, path: path) }, slot)
         case .damaged:
             return try lostSuperblock("both superblock slots are damaged", path, isDeep)
         case .foreign:
@@ -126,33 +129,37 @@ package struct RecoveryPlanner: Sendable {
 
     private func lostSuperblock(
         _ what: String, _ path: String, _ isDeep: Bool
-    ) throws(WalError) -> (Superblock?, WalError?)? {
+    ) throws(WalError) -> (Superblock?, WalError?, slot: Int?)? {
         guard options.recovery == .pointInTime, isDeep else {
             throw WalError(.corrupted, "\(what); restore it, or let point-in-time recovery rebuild it", path: path)
         }
-        return (nil, nil)
+        return (nil, nil, nil)
     }
 
     /// What the segments themselves tell of the log, where the superblock is lost.
     private func rebuiltSuperblock(_ bases: [UInt64]) throws(WalError) -> Superblock {
         var first: SegmentHeader?
         var epoch: UInt32 = 1
-        for base in bases {
+        var position: UInt64 = 0
+        for (index, base) in bases.enumerated() {
             guard case .intact(let header) = try headers.read(FileNames.segment(base: base), identity: first?.identity)
             else { continue }
             epoch = max(epoch, header.epoch)
-            if first == nil { first = header }
+            if first == nil, header.firstLSN == base, header.sequence > UInt64(index) {
+                first = header
+                position = UInt64(index)
+            }
         }
-        guard let first else {
+        guard let first, let oldest = bases.first else {
             throw WalError(
                 .corrupted, "the superblock is lost and no segment header is intact; salvage what is readable",
                 path: directory)
         }
-        var superblock = Superblock(identity: first.identity, startLSN: first.firstLSN, created: first.created)
+        var superblock = Superblock(identity: first.identity, startLSN: oldest, created: first.created)
         superblock.epoch = epoch
-        superblock.firstSequence = first.sequence
-        superblock.activeSequence = first.sequence
-        superblock.sealedBelow = first.sequence
+        superblock.firstSequence = first.sequence - position
+        superblock.activeSequence = superblock.firstSequence
+        superblock.sealedBelow = superblock.firstSequence
         superblock.epochBeforeFirst = first.predecessor.epoch
         return superblock
     }
@@ -219,6 +226,19 @@ package struct RecoveryPlanner: Sendable {
             path: headers.path(FileNames.segment(base: first)), lsns: LSN(first)...LSN(max(first, last)))
     }
 
+    private func sizes(of segments: [RecoveryPlan.Found]) throws(WalError) -> UInt64 {
+        var sum: UInt64 = 0
+        for segment in segments {
+            sum += try attempt("look at a segment") { () throws(StorageError) in
+                let file = try storage.open(headers.path(segment.name), .readOnly)
+                let size = try file.size()
+                try file.close()
+                return size
+            }
+        }
+        return sum
+    }
+
     /// Finds which of the segments before the active one are sealed, and where those that are not end.
     private func completeEnds(_ plan: inout RecoveryPlan) throws(WalError) {
         guard !plan.segments.isEmpty else { return }
@@ -238,7 +258,9 @@ package struct RecoveryPlanner: Sendable {
                 continue
             }
             let next = try headers.read(plan.segments[index + 1].name, identity: plan.superblock.identity)
-            guard case .intact(let header) = next else {
+            guard case .intact(let header) = next, header.firstLSN == plan.segments[index + 1].base,
+                header.sequence == plan.segments[index + 1].sequence
+            else {
                 throw WalError(
                     .corrupted, "the header of a segment is damaged; \(RecoveryScan.advice)",
                     path: headers.path(plan.segments[index + 1].name), offset: 0,

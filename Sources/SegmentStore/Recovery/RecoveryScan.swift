@@ -79,7 +79,9 @@ package struct RecoveryScan {
                 continue
             }
             plan.tally = tally
-            return try judgeEnd(index, chain: chain, file: file, salt: header.salt)
+            if let verdict = try judgeEnd(index, chain: chain, file: file, header: header) { return verdict }
+            // Written while it was being judged: read again from here.
+            window = try self.window(file, header)
         }
         plan.tally = tally
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
@@ -154,10 +156,11 @@ package struct RecoveryScan {
     // MARK: The end
 
     private mutating func judgeEnd(
-        _ index: Int, chain: FrameChain, file: any StorageFile, salt: UInt64
-    ) throws(WalError) -> RecoveryPlan {
-        let survey = try survey(file, salt: salt, from: chain.offset)
+        _ index: Int, chain: FrameChain, file: any StorageFile, header: SegmentHeader
+    ) throws(WalError) -> RecoveryPlan? {
+        let survey = try survey(file, salt: header.salt, from: chain.offset)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
+        if writerIsLive, try isWholeNow(chain, file, header) { return nil }
         let evidence = TailEvidence(
             successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
@@ -180,10 +183,20 @@ package struct RecoveryScan {
         }
     }
 
+    /// Whether the frame is there after all: a live writer may have finished it since its bytes were read.
+    private func isWholeNow(_ chain: FrameChain, _ file: any StorageFile, _ header: SegmentHeader) throws(WalError)
+        -> Bool
+    {
+        let fresh = try window(file, header)
+        let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(fresh) }
+        if case .whole = check { return true }
+        return false
+    }
+
     private mutating func survey(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(WalError)
         -> TailSurvey
     {
-        var survey = TailSurvey()
+        var survey = TailSurvey(superblock.identity)
         try attempt("read a segment") { () throws(StorageError) in try survey.run(file, salt: salt, from: offset) }
         plan.bytesScanned += survey.bytesRead
         return survey
@@ -192,12 +205,16 @@ package struct RecoveryScan {
     /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
     private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
         var claimed = max(superblock.watermark.lsn, here.claimed)
+        // The superblock went on to a later segment only when all of this one was on stable storage.
+        if found[index].base < superblock.activeBase { claimed = max(claimed, superblock.activeBase - 1, lsn) }
         var later = index + 1
         while later < found.count {
             var salt: UInt64?
-            if case .intact(let header) = try header(later) {
+            // Any intact header of this log speaks, also one at the wrong place.
+            if case .intact(let header) = try headers.read(found[later].name, identity: superblock.identity) {
                 claimed = max(claimed, header.watermark)
                 salt = header.salt
+                found[later].salt = header.salt
             }
             if claimed >= lsn { break }
             let file = try open(later)

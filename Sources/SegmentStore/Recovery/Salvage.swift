@@ -49,7 +49,7 @@ package struct Salvage {
             try file.close()
             return content
         }
-        guard case .found(let superblock, _) = content else { return }
+        guard case .found(let superblock, _, _) = content else { return }
         identity = superblock.identity
         claimed = superblock.watermark.lsn
     }

@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// Makes segment files whole under a temporary name and gives them their own name.
 package struct SegmentMaker: Sendable {
     package let storage: any Storage
@@ -31,7 +33,7 @@ package struct SegmentMaker: Sendable {
         let name = FileNames.segment(base: header.firstLSN)
         let temporary = directory + "/" + name + FileNames.temporarySuffix
         let file = try createAfresh(temporary)
-        if options.preallocation != .none { try file.allocate(header.segmentSize) }
+        if options.preallocation != .growing { try file.allocate(header.segmentSize) }
         try file.write(header.encode(), at: 0)
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
@@ -51,7 +53,7 @@ package struct SegmentMaker: Sendable {
         header.salt = environment.random()
         let temporary = directory + "/" + name + FileNames.temporarySuffix
         let file = try createAfresh(temporary)
-        if options.preallocation != .none { try file.allocate(header.segmentSize) }
+        if options.preallocation != .growing { try file.allocate(header.segmentSize) }
         try file.write(header.encode(), at: 0)
         var old = FrameChain(original)
         var new = FrameChain(header)
@@ -70,6 +72,8 @@ package struct SegmentMaker: Sendable {
             _ = tally.add(frame, at: new.offset, body: copiedBody)
             new.accept(frame)
         }
+        // What was whole when the plan was made must be so now: a shorter copy would lose events.
+        guard old.offset == end else { throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io) }
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
         try storage.syncDirectory(directory)

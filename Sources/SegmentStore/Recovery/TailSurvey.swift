@@ -14,7 +14,12 @@ package struct TailSurvey: Sendable {
 
     private static let chunk = 256 << 10
 
-    package init() {}
+    private let identity: LogIdentity
+
+    /// Footers count only if they belong to this log: their checksum alone could be forged inside a payload.
+    package init(_ identity: LogIdentity) {
+        self.identity = identity
+    }
 
     /// Surveys a file from `offset` (a multiple of 8) to its end. Without a salt only footers and bytes are seen.
     package mutating func run(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(StorageError) {
@@ -56,7 +61,11 @@ package struct TailSurvey: Sendable {
         end = offset + 8
         if word == SegmentFooter.magic, left >= Layout.footerSize {
             let block = Block(UnsafeRawBufferPointer(start: bytes, count: Layout.footerSize))
-            if let footer = SegmentFooter(block, offset: offset) { claimed = max(claimed, footer.summary.lastLSN) }
+            if let footer = SegmentFooter(block, offset: offset), footer.identity == identity,
+                footer.salt == salt ?? footer.salt
+            {
+                claimed = max(claimed, footer.summary.lastLSN)
+            }
         }
         guard let salt, left >= Layout.frameHeaderSize, bytes.load(4, as: UInt16.self) == FrameHeader.magic else {
             return

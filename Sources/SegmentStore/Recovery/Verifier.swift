@@ -23,7 +23,10 @@ struct Verifier {
         total = UInt64(segments.count) * store.options.segmentSize
         var previous: (FrameChain, Segment)?
         for (index, segment) in segments.enumerated() {
-            if segment.info.withLock({ $0.isRemoved }) { continue }
+            if segment.info.withLock({ $0.isRemoved }) {
+                previous = nil
+                continue
+            }
             let next = index + 1 < segments.count ? segments[index + 1] : nil
             previous = try check(segment, next: next, previous: previous)
             report.segmentCount += 1
@@ -39,15 +42,20 @@ struct Verifier {
 
     private mutating func checkSuperblock() throws(WalError) {
         let path = headers.path(FileNames.superblock)
-        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
-            let file = try store.storage.open(path, .readOnly)
-            let content = try SuperblockFile.read(file)
-            try file.close()
-            return content
+        var content = SuperblockFile.Content.damaged
+        // A writer may be overwriting a slot: what is wrong once may be in motion.
+        for _ in 0..<8 {
+            content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
+                let file = try store.storage.open(path, .readOnly)
+                let content = try SuperblockFile.read(file)
+                try file.close()
+                return content
+            }
+            if case .found(_, damage: nil, _) = content { return }
         }
         switch content {
-        case .found(_, damage: nil): break
-        case .found(_, let damage?):
+        case .found(_, damage: nil, _): break
+        case .found(_, let damage?, _):
             add(.derivable, WalError(.corrupted, "\(damage); the next writable open mends it", path: path))
         default:
             add(.corruption, WalError(.corrupted, "the superblock is damaged; repair the log", path: path))
@@ -123,7 +131,14 @@ struct Verifier {
     private mutating func skipDamage(
         _ check: FrameCheck, _ reader: SegmentReader, _ chain: inout FrameChain, segment: Segment, last: UInt64
     ) throws(WalError) -> Bool {
-        guard case .fault(let fault, let header) = check else { return false }
+        guard case .fault(let fault, let header) = check else {
+            add(
+                .corruption,
+                WalError(
+                    .corrupted, "a frame's records don't fit it although its checksum holds", path: segment.path,
+                    offset: chain.offset, lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, last))))
+            return false
+        }
         let isBody = fault == .body && header != nil
         let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
         add(
@@ -156,7 +171,7 @@ struct Verifier {
         throws(WalError)
     {
         let segment = reader.segment
-        guard segment.info.withLock({ $0.state }) == .sealed else { return }
+        guard reader.wasSealed else { return }
         guard let footer = reader.footer else {
             return add(
                 .derivable,
@@ -171,13 +186,7 @@ struct Verifier {
                 WalError(
                     .corrupted, "the footer contradicts the frames", path: segment.path, offset: footer.endOfFrames))
         }
-        let block = try attempt("read a segment's index") { () throws(StorageError) -> Block? in
-            let file = try store.storage.open(segment.path, .readOnly)
-            let block = try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
-            try file.close()
-            return block
-        }
-        let index = block.flatMap { SparseIndex($0, salt: reader.header.salt, offset: footer.indexOffset) }
+        let index = try reader.index()
         if index?.entries != tally.index.entries, isWhole {
             add(
                 .derivable,

@@ -28,30 +28,24 @@ package struct LogCursor: ~Copyable {
         hasEnded = from > through
     }
 
-    /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the cursor
-    /// has ended.
+    /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the
+    /// cursor has ended.
     package mutating func next() throws(WalError) -> RecordView? {
         while true {
-            if var current = run {
-                if let view = current.next() {
-                    run = current
-                    return view
-                }
-                run = current
-            }
-            guard var following = try nextRun() else { return nil }
-            let view = following.next()
+            if let view = run?.next() { return view }
+            guard let following = try nextRun(after: run) else { return nil }
             run = following
-            if let view { return view }
         }
     }
 
-    /// The records of the next frame that concern the reader, or nil behind the last event. Valid until the next call. The
-    /// caller must have used up the run before.
-    package mutating func nextRun() throws(WalError) -> RecordRun? {
-        if let run, !run.isEmpty {
-            // `next` gave out nil although records are left: they are no records of this format.
-            throw malformed(run)
+    /// The records of the next frame that concern the reader, or nil behind the last event. Valid until the next call.
+    /// `used` is the run before, which must be used up.
+    package mutating func nextRun(after used: RecordRun?) throws(WalError) -> RecordRun? {
+        if let used, !used.isEmpty {
+            // It gave out nil although records are left: they are no records of this format.
+            let error = malformed(used)
+            end()
+            throw error
         }
         run = nil
         guard !hasEnded, wanted <= through else {
@@ -150,20 +144,27 @@ package struct LogCursor: ~Copyable {
             return (catalog.segments[index], index + 1 < catalog.segments.count ? catalog.segments[index + 1] : nil)
         }
         guard let found, wanted >= store.firstLSN else {
-            throw WalError(
-                .truncated, "LSN \(wanted) was truncated away; the oldest event kept is \(store.firstLSN)",
-                path: store.directory, lsns: LSN(wanted)...LSN(max(wanted, store.firstLSN - 1)))
+            throw truncatedAway(wanted)
         }
         return found
+    }
+
+    private func truncatedAway(_ lsn: UInt64) -> WalError {
+        WalError(
+            .truncated, "LSN \(lsn) was truncated away; the oldest event kept is \(store.firstLSN)",
+            path: store.directory, lsns: LSN(lsn)...LSN(max(lsn, store.firstLSN - 1)))
     }
 
     /// Goes on behind the end of a segment. Where the next one says of it something else than was read, one of the two is not
     /// the file it should be.
     private mutating func leave(_ current: SegmentReader, _ place: FrameChain) throws(WalError) {
-        let next = store.catalog.withLock { catalog -> Segment? in
-            guard let index = catalog.position(of: place.nextLSN) else { return nil }
-            return catalog.segments[index]
+        let (next, oldest) = store.catalog.withLock { catalog -> (Segment?, UInt64) in
+            let oldest = catalog.segments.first?.base ?? 0
+            guard let index = catalog.position(of: place.nextLSN) else { return (nil, oldest) }
+            return (catalog.segments[index], oldest)
         }
+        // What follows may have been truncated away meanwhile, which is no damage.
+        if place.nextLSN < max(store.firstLSN, oldest) { throw truncatedAway(place.nextLSN) }
         guard let next, next.base == place.nextLSN, next !== current.segment else {
             // Behind its end the active segment has nothing for this reader; any other must be followed by the next base.
             let following = next.map { $0.base } ?? place.nextLSN
@@ -207,8 +208,9 @@ extension LogStore {
     /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
     /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
     package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
-        let last = writtenLSN
+        // In this order: the low mark never passes what is written.
         let first = firstLSN
+        let last = writtenLSN
         let start = from == 0 ? first : from
         if start < first {
             throw WalError(
@@ -239,7 +241,8 @@ extension LogStore {
                 if state == .sealed { used = size }
                 try file.close()
             } catch {
-                if segment.info.withLock({ $0.isRemoved }) { continue }
+                let headers = HeaderReader(storage: storage, directory: directory)
+                if error.isNotFound, try headers.isTruncatedAway(segment) { continue }
                 throw error.wal("look at a segment")
             }
             result.append(

@@ -11,11 +11,13 @@ package final class SegmentReader {
     package let footer: SegmentFooter?
     /// Where to begin for the LSN that was sought; nil: at the first frame.
     package let entry: IndexEntry?
+    /// Whether the segment was sealed when it was opened.
+    package let wasSealed: Bool
     private let file: (any StorageFile)?
 
     private init(
         segment: Segment, header: SegmentHeader, end: UInt64, window: ByteWindow, footer: SegmentFooter?,
-        entry: IndexEntry?, file: (any StorageFile)?
+        entry: IndexEntry?, wasSealed: Bool, file: (any StorageFile)?
     ) {
         self.segment = segment
         self.header = header
@@ -23,6 +25,7 @@ package final class SegmentReader {
         self.window = window
         self.footer = footer
         self.entry = entry
+        self.wasSealed = wasSealed
         self.file = file
     }
 
@@ -32,7 +35,7 @@ package final class SegmentReader {
         _ segment: Segment, from lsn: UInt64, next: Segment?, headers: HeaderReader, identity: LogIdentity,
         access: ReadAccess
     ) throws(WalError) -> SegmentReader {
-        let file = try openFile(segment, storage: headers.storage)
+        let file = try openFile(segment, headers: headers)
         do throws(WalError) {
             let header = try header(of: file, segment, headers: headers, identity: identity)
             let (state, known) = segment.info.withLock { ($0.state, $0.end) }
@@ -50,23 +53,22 @@ package final class SegmentReader {
             }
             if end == nil { end = try endFromSuccessor(next, headers: headers, identity: identity) }
             let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
-            guard let end, end <= size, size <= UInt64(Int.max) else {
+            guard let end, end >= UInt64(Layout.blockSize), end <= min(size, header.framesLimit) else {
                 throw damaged(
                     segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
             }
-            let entry =
-                lsn > segment.base ? try entry(for: lsn, segment, footer, file, salt: header.salt, end: end) : nil
+            let entry = lsn > segment.base ? try entry(for: lsn, segment, footer, file, header, end: end) : nil
             guard access == .mapped else {
                 return SegmentReader(
                     segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
-                    entry: entry, file: file)
+                    entry: entry, wasSealed: state == .sealed, file: file)
             }
             let mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
             // The map outlives the descriptor.
             headers.close(file)
             return SegmentReader(
                 segment: segment, header: header, end: end, window: ByteWindow(mapping, limit: end), footer: footer,
-                entry: entry, file: nil)
+                entry: entry, wasSealed: state == .sealed, file: nil)
         } catch {
             headers.close(file)
             throw error
@@ -78,12 +80,12 @@ package final class SegmentReader {
         if let file { do { try file.close() } catch {} }
     }
 
-    private static func openFile(_ segment: Segment, storage: any Storage) throws(WalError) -> any StorageFile {
+    private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {
         do throws(StorageError) {
-            return try storage.open(segment.path, .readOnly)
+            return try headers.storage.open(segment.path, .readOnly)
         } catch {
             guard error.isNotFound else { throw error.wal("open a segment") }
-            if segment.info.withLock({ $0.isRemoved }) {
+            if try headers.isTruncatedAway(segment) {
                 throw WalError(.truncated, "the segment was truncated away", path: segment.path)
             }
             throw WalError(
@@ -124,21 +126,32 @@ package final class SegmentReader {
             lsns: LSN(segment.base)...LSN(max(segment.base, through ?? segment.base)))
     }
 
-    /// The nearest frame not behind `lsn` that an index names; nil to begin at the first.
-    private static func entry(
-        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, salt: UInt64,
-        end: UInt64
-    ) throws(WalError) -> IndexEntry? {
-        if let index = segment.info.withLock({ $0.index }) { return index.entry(for: lsn) }
-        guard let footer, footer.indexLength > 0, UInt64(footer.indexLength) <= Layout.segmentSizeMax else {
-            return nil
-        }
+    /// The index on disk; nil if there is none that holds. For readers by read calls.
+    package func index() throws(WalError) -> SparseIndex? {
+        guard let footer, let file else { return nil }
+        return try Self.index(footer, file, header)
+    }
+
+    private static func index(
+        _ footer: SegmentFooter, _ file: any StorageFile, _ header: SegmentHeader
+    ) throws(WalError) -> SparseIndex? {
+        let longest = Layout.sealReserve(segmentSize: header.segmentSize, indexSpacing: header.indexSpacing)
+        guard footer.indexLength > 0, UInt64(footer.indexLength) <= longest else { return nil }
         let block = try attempt("read a segment's index") { () throws(StorageError) in
             try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
         }
+        return block.flatMap { SparseIndex($0, salt: header.salt, offset: footer.indexOffset) }
+    }
+
+    /// The nearest frame not behind `lsn` that an index names; nil to begin at the first.
+    private static func entry(
+        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, _ header: SegmentHeader,
+        end: UInt64
+    ) throws(WalError) -> IndexEntry? {
+        if let index = segment.info.withLock({ $0.index }) { return index.entry(for: lsn) }
         // A damaged index costs time only: reading begins at the first frame then.
-        guard let block, let index = SparseIndex(block, salt: salt, offset: footer.indexOffset),
-            let entry = index.entry(for: lsn), entry.offset < end, entry.offset % 8 == 0
+        guard let footer, let index = try index(footer, file, header), let entry = index.entry(for: lsn),
+            entry.offset < end, entry.offset % 8 == 0
         else { return nil }
         return entry
     }

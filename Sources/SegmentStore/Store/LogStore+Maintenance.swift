@@ -9,12 +9,19 @@ extension LogStore {
     package func performMaintenance() throws(WalError) -> Bool {
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { return false }
-        if try prepareSpare() { return true }
+        // Without room for a spare the other steps still count: sealing gives room back.
+        var refusal: WalError?
+        do throws(WalError) {
+            if try prepareSpare() { return true }
+        } catch {
+            refusal = error
+        }
         if catalog.withLock({ !$0.unsettled.isEmpty }) {
             try sync()
             return true
         }
         if try sealNext() { return true }
+        if let refusal { throw refusal }
         return try prewriteSpare()
     }
 
@@ -22,7 +29,8 @@ extension LogStore {
 
     /// A log that stays small needs no second file: the spare is made once part of the active segment is used.
     private func prepareSpare() throws(WalError) -> Bool {
-        guard activeOffset.load(ordering: .relaxed) >= options.segmentSize / 8 else { return false }
+        let size = catalog.withLock { $0.active?.header.segmentSize } ?? options.segmentSize
+        guard activeOffset.load(ordering: .relaxed) >= min(size, options.segmentSize) / 8 else { return false }
         return try spare.withLock { (spare) throws(WalError) -> Bool in
             guard spare == nil else { return false }
             spare = try makeSpare()
@@ -47,10 +55,7 @@ extension LogStore {
             } catch let error as StorageError {
                 // Nothing is in it yet: another one is made.
                 spare = nil
-                do {
-                    try ready.file.close()
-                    try storage.unlink(path(FileNames.spare))
-                } catch {}
+                dropSpare(ready.file)
                 throw error.wal("prepare the next segment")
             } catch {
                 throw WalError(.io, "could not prepare the next segment: \(error)")
@@ -69,6 +74,11 @@ extension LogStore {
         do {
             try seal(segment)
         } catch let error as StorageError {
+            // Later, behind the others: one that can't be sealed must not keep them from it.
+            catalog.withLock { catalog in
+                guard let index = catalog.unsealed.firstIndex(where: { $0 === segment }) else { return }
+                catalog.unsealed.append(catalog.unsealed.remove(at: index))
+            }
             throw error.wal("seal a segment")
         } catch let error as WalError {
             throw error
@@ -117,13 +127,26 @@ extension LogStore {
                 let error = WalError(
                     .corrupted, "a frame is damaged; \(RecoveryScan.advice)", path: segment.path, offset: chain.offset,
                     lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, segment.chain.lsn)))
-                // It stays unsealed: its readers hear of the damage themselves.
-                catalog.withLock { catalog in catalog.unsealed.removeAll { $0 === segment } }
-                environment.notify(.corruption(error))
-                throw error
+                try giveUp(segment, error)
             }
             chain.accept(frame)
         }
+        let end = chain.mark(in: segment.segment.base)
+        guard end.offset == segment.chain.offset, end.lsn == segment.chain.lsn, end.link == segment.chain.link else {
+            // The next header says something else of this segment than its frames do: one of the two was replaced.
+            let error = WalError(
+                .corrupted, "the segment does not end as the next one says; \(RecoveryScan.advice)", path: segment.path,
+                offset: end.offset, lsns: LSN(segment.segment.base)...LSN(max(segment.segment.base, end.lsn)))
+            try giveUp(segment, error)
+        }
         return tally
+    }
+
+    /// Leaves a damaged segment unsealed: its readers hear of the damage themselves.
+    private func giveUp(_ segment: WritableSegment, _ error: WalError) throws -> Never {
+        catalog.withLock { catalog in catalog.unsealed.removeAll { $0 === segment } }
+        environment.notify(.corruption(error))
+        try segment.file.close()
+        throw error
     }
 }

@@ -19,31 +19,39 @@ extension LogStore {
     @discardableResult
     package func sync() throws(WalError) -> UInt64 {
         try checkUsable()
-        return try syncState.withLock { (state) throws(WalError) -> UInt64 in
+        var settled: [WritableSegment] = []
+        let lsn = try syncState.withLock { (state) throws(WalError) -> UInt64 in
             try checkUsable()
             guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
             do throws(StorageError) {
-                return try sync(&state)
+                return try sync(&state, settled: &settled)
             } catch {
                 throw poison(error, "make events durable")
             }
         }
+        for segment in settled {
+            environment.notify(.settled(base: LSN(segment.segment.base), path: segment.path))
+        }
+        return lsn
     }
 
-    private func sync(_ state: inout SyncState) throws(StorageError) -> UInt64 {
+    private func sync(_ state: inout SyncState, settled: inout [WritableSegment]) throws(StorageError) -> UInt64 {
         for (segment, range) in state.unvouched { try rewrite(segment, range) }
         let hadUnvouched = !state.unvouched.isEmpty
         state.unvouched = []
+        let bytes = unsynced.load(ordering: .relaxed)
         // Seen together: a roll moves a segment to `unsettled` and the end to the next one in one step.
         let (rolled, active, mark) = catalog.withLock { ($0.unsettled, $0.active, $0.active?.publishedMark) }
         guard let active, let mark else { return state.durable.lsn }
-        guard !rolled.isEmpty || mark.lsn > state.durable.lsn || hadUnvouched else { return state.durable.lsn }
-        let bytes = unsynced.load(ordering: .relaxed)
+        // After a rebuilt superblock it may know an older segment as the active one.
+        let hasMoved = !rolled.isEmpty || active.header.sequence != state.superblock.activeSequence
+        guard hasMoved || mark.lsn > state.durable.lsn || hadUnvouched else { return state.durable.lsn }
         for segment in rolled { try segment.file.sync() }
         try active.file.sync()
-        if !rolled.isEmpty {
+        if hasMoved {
             try storage.syncDirectory(directory)
             try settle(rolled, active: active, mark: mark, &state)
+            settled = rolled
         }
         state.durable = mark
         _ = unsynced.wrappingSubtract(bytes, ordering: .relaxed)
@@ -61,9 +69,6 @@ extension LogStore {
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)
-        }
-        for segment in rolled {
-            environment.notify(.settled(base: LSN(segment.segment.base), path: segment.path))
         }
     }
 

@@ -14,7 +14,7 @@ extension LogStore {
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
-        let epochBefore = try epoch(of: lsn - 1)
+        let epochBefore = try epoch(before: lsn)
         while true {
             // The low mark must pass neither what is on stable storage (the log would begin behind its own end) nor the
             // segment that the superblock knows as the active one.
@@ -39,7 +39,8 @@ extension LogStore {
                 state.superblock.firstLSN = lsn
                 state.superblock.firstSequence = kept.sequence
                 state.superblock.epochBeforeFirst = epochBefore
-                try writeSuperblock(watermark: state.superblock.watermark, &state)
+                // With a watermark not below it, so that recovery holds what lies before the first event for durable.
+                try writeSuperblock(watermark: state.durable, &state)
             } catch {
                 throw poison(error, "write the superblock")
             }
@@ -51,6 +52,7 @@ extension LogStore {
     private func remove(_ segments: [Segment]) throws(WalError) -> [String] {
         guard !segments.isEmpty else { return [] }
         var paths: [String] = []
+        var refusal: WalError?
         for segment in segments {
             segment.info.withLock { $0.isRemoved = true }
             let writable = catalog.withLock { catalog -> WritableSegment? in
@@ -58,22 +60,33 @@ extension LogStore {
                 let index = catalog.unsealed.firstIndex { $0.segment === segment }
                 return index.map { catalog.unsealed.remove(at: $0) }
             }
-            try attempt("remove a truncated segment") { () throws(StorageError) in
-                try storage.unlink(segment.path)
+            do throws(StorageError) {
                 if let writable { try writable.file.close() }
+                try storage.unlink(segment.path)
+                paths.append(segment.path)
+                environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
+            } catch {
+                // The others go all the same; the next open removes what is left below the low mark.
+                refusal = refusal ?? error.wal("remove a truncated segment")
             }
-            paths.append(segment.path)
-            environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
         }
         try attempt("sync the log's directory") { () throws(StorageError) in try storage.syncDirectory(directory) }
+        if let refusal { throw refusal }
         return paths
     }
 
-    /// The epoch of the frame that holds an event.
-    private func epoch(of lsn: UInt64) throws(WalError) -> UInt32 {
-        guard lsn >= firstLSN else { return 0 }
-        var cursor = try cursor(from: lsn, through: lsn, access: .read)
-        _ = try cursor.nextRun()
+    /// The epoch of the event before the one that is to be the first.
+    private func epoch(before lsn: UInt64) throws(WalError) -> UInt32 {
+        let segment = catalog.withLock { catalog in catalog.position(of: lsn).map { catalog.segments[$0] } }
+        if let segment, segment.base == lsn {
+            // The header knows it, also where the segment before can't be read any more.
+            let headers = HeaderReader(storage: storage, directory: directory)
+            if case .intact(let header) = try headers.read(FileNames.segment(base: lsn), identity: identity) {
+                return header.predecessor.epoch
+            }
+        }
+        var cursor = try cursor(from: lsn - 1, through: lsn - 1, access: .read)
+        _ = try cursor.nextRun(after: nil)
         return cursor.epoch
     }
 }

@@ -16,6 +16,10 @@ extension LogStore {
             guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
             let count = fitting(block, in: active)
             if count == 0 {
+                guard !active.isEmpty else {
+                    // The layer above checks every unit against `largestUnit`: a bug of ours, which must not roll for ever.
+                    throw WalError(.tooLarge, "a frame is larger than a segment can hold", path: active.path)
+                }
                 try roll(active)
                 continue
             }
@@ -191,23 +195,25 @@ extension LogStore {
 
     /// Makes a spare that is allocated only. Under the lock of the spare.
     func makeSpare() throws(WalError) -> SpareSegment {
-        let path = path(FileNames.spare)
         do throws(StorageError) {
-            let file = try maker.createAfresh(path)
+            let file = try maker.createAfresh(path(FileNames.spare))
             do throws(StorageError) {
-                if options.preallocation != .none { try file.allocate(options.segmentSize) }
+                if options.preallocation != .growing { try file.allocate(options.segmentSize) }
                 try file.sync()
             } catch {
-                // No use can be made of half a spare; what matters is why it could not be made.
-                do {
-                    try file.close()
-                    try storage.unlink(path)
-                } catch {}
+                dropSpare(file)
                 throw error
             }
             return SpareSegment(file: file, size: options.segmentSize)
         } catch {
             throw error.wal("prepare the next segment")
         }
+    }
+
+    /// No use can be made of half a spare. What matters is why it could not be made, not whether it can be cleared away: the
+    /// next one takes its name over.
+    func dropSpare(_ file: any StorageFile) {
+        do { try file.close() } catch {}
+        do { try storage.unlink(path(FileNames.spare)) } catch {}
     }
 }

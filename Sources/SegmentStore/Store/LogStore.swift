@@ -124,6 +124,12 @@ extension LogStore {
             let planner = RecoveryPlanner(
                 storage: environment.storage, directory: directory, options: options, writerIsLive: false)
             let plan = try planner.plan { newSuperblock(options, environment) }
+            if plan.isNew {
+                // Also where the directory was made by someone else, or by a try that was stopped before this.
+                try attempt("make the directory's name durable") { () throws(StorageError) in
+                    try environment.storage.syncDirectory(parent(of: directory))
+                }
+            }
             return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
         } catch {
             // What kept the log from opening is what the caller must hear.
@@ -173,7 +179,6 @@ extension LogStore {
             guard error.isNotFound, options.createIfMissing else { throw error.wal("open the log's directory") }
             try attempt("make the log's directory") { () throws(StorageError) in
                 try storage.createDirectory(directory)
-                try storage.syncDirectory(parent(of: directory))
             }
         } catch let error as WalError {
             throw error
@@ -267,10 +272,7 @@ extension LogStore {
             do {
                 return try plan(directory, options: reading, environment: environment)
             } catch {
-                let isLive = try attempt("look at the lock") { () throws(StorageError) in
-                    try environment.storage.isLocked(directory + "/" + FileNames.lock)
-                }
-                guard isLive, error != last else { throw error }
+                guard error != last else { throw error }
                 last = error
             }
         }
@@ -293,14 +295,22 @@ extension LogStore {
     /// For a read-only store: looks again at what the writer has done since. Returns whether there are new events.
     package func refresh() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
-        let plan = try Self.settledPlan(directory, options: options, environment: environment)
-        let fresh = Self.readOnlyCatalog(plan, directory: directory)
-        catalog.withLock { $0 = fresh }
-        first.store(plan.superblock.firstLSN, ordering: .releasing)
-        durable.store(plan.superblock.watermark.lsn, ordering: .releasing)
-        let moved = plan.end.lsn != written.load(ordering: .relaxed)
-        written.store(plan.end.lsn, ordering: .releasing)
-        return moved
+        // One at a time: an older view must not replace part of a newer one.
+        return try syncState.withLock { (state) throws(WalError) -> Bool in
+            let plan = try Self.settledPlan(directory, options: options, environment: environment)
+            if plan.isNew { throw WalError(.notFound, "there is no log any more", path: directory) }
+            let fresh = Self.readOnlyCatalog(plan, directory: directory)
+            state.superblock = plan.superblock
+            let oldest = max(plan.superblock.firstLSN, plan.segments.first?.base ?? 0)
+            let moved = plan.end.lsn != written.load(ordering: .relaxed)
+            catalog.withLock { catalog in
+                catalog = fresh
+                first.store(oldest, ordering: .releasing)
+                durable.store(plan.superblock.watermark.lsn, ordering: .releasing)
+                written.store(plan.end.lsn, ordering: .releasing)
+            }
+            return moved
+        }
     }
 }
 

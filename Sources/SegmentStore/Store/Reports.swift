@@ -22,7 +22,7 @@ public struct RecoveryReport: Sendable, Hashable {
     public var firstLSN: LSN
     /// The newest event found.
     public var lastLSN: LSN
-    /// The newest event known to have been on stable storage before this open.
+    /// The newest event known to be on stable storage when opening returned. Those above it are written again at once.
     public var durableLSN: LSN
     /// The epoch of this open.
     public var epoch: UInt32
@@ -54,7 +54,7 @@ public struct SegmentInfo: Sendable, Hashable {
         case sealed
     }
 
-    /// The LSN of its first event.
+    /// The LSN of its first event, also if that was truncated away: it may be below the log's first.
     public var firstLSN: LSN
     /// The LSN of its last event; one below `firstLSN` if it has none.
     public var lastLSN: LSN
@@ -66,7 +66,7 @@ public struct SegmentInfo: Sendable, Hashable {
     public var path: String
     /// The size of its file in bytes, preallocated space included.
     public var fileSize: UInt64
-    /// The bytes up to the end of its frames.
+    /// The bytes up to the end of its frames; of a sealed segment the whole file, index and footer included.
     public var usedBytes: UInt64
 }
 
@@ -99,17 +99,17 @@ public struct VerifyReport: Sendable, Hashable {
 
     /// All that is wrong, in the order of the log.
     public var findings: [Finding]
-    /// The oldest event.
+    /// The oldest event kept.
     public var firstLSN: LSN
-    /// The newest event.
+    /// The newest event written when the reading began.
     public var lastLSN: LSN
-    /// Events whose checksums were verified.
+    /// Events whose checksums were verified, those of the oldest segment that were truncated away included.
     public var eventCount: UInt64
     /// Frames whose checksums were verified.
     public var frameCount: UInt64
     /// Segments read.
     public var segmentCount: Int
-    /// Bytes read.
+    /// Bytes of frames read.
     public var byteCount: UInt64
 
     /// Whether no damage to events was found (a torn tail is none).

@@ -19,7 +19,7 @@ package struct StoreOptions: Sendable {
 /// How the files of coming segments are made ready.
 public enum Preallocation: Sendable, Hashable {
     /// The file grows as it is written.
-    case none
+    case growing
     /// Space is reserved when the segment is made.
     case allocated
     /// Space is reserved and filled with zeros ahead, which makes each sync cheaper on ext4 and xfs.
@@ -28,17 +28,20 @@ public enum Preallocation: Sendable, Hashable {
 
 /// How replay reaches the bytes of a segment.
 public enum ReadAccess: Sendable, Hashable {
-    /// Through a memory map: fastest; an I/O error of the disk kills the process (SIGBUS).
+    /// Through a memory map: fastest, and takes a descriptor only while a segment is being opened; an I/O error of the
+    /// disk kills the process (SIGBUS).
     case mapped
-    /// Through read calls: an I/O error of the disk is thrown.
+    /// Through read calls: an I/O error of the disk is thrown. A reader keeps one descriptor open.
     case read
 }
 
 /// What opening does about damage to data that was durable.
 public enum RecoveryMode: Sendable, Hashable {
-    /// Opening fails and changes nothing. A torn tail, which was never durable, is cut.
+    /// Opening fails and changes nothing. A torn tail, which nothing shows to have been durable, is no such damage: it
+    /// is cut.
     case strict
-    /// All events before the damage are kept; the rest goes to the quarantine folder, and the report says what was lost.
+    /// All events before the damage are kept; the rest goes to the quarantine folder, and the report says what was
+    /// lost.
     case pointInTime
 }
 

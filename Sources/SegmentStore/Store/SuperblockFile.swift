@@ -1,9 +1,15 @@
+import Synchronization
+
 /// The file LOG with its two slots. Used under the sync lock only.
 package final class SuperblockFile: Sendable {
     private let file: any StorageFile
+    /// The slot that is overwritten last: the one that is whole and newest.
+    private let last: Mutex<Int>
 
-    package init(_ file: any StorageFile) {
+    /// - Parameter best: the slot to be overwritten last, where the other is older or damaged.
+    package init(_ file: any StorageFile, best: Int? = nil) {
         self.file = file
+        last = Mutex(best ?? 1)
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.
@@ -23,10 +29,11 @@ package final class SuperblockFile: Sendable {
     /// Writes and syncs one slot, then the other: at any moment one of them is whole.
     package func write(_ superblock: Superblock) throws(StorageError) {
         let block = superblock.encode()
-        try file.write(block, at: 0)
-        try file.sync()
-        try file.write(block, at: UInt64(Layout.blockSize))
-        try file.sync()
+        let second = last.withLock { $0 }
+        for slot in [1 - second, second] {
+            try file.write(block, at: UInt64(slot * Layout.blockSize))
+            try file.sync()
+        }
     }
 
     package func close() throws(StorageError) {
@@ -36,7 +43,8 @@ package final class SuperblockFile: Sendable {
     /// What the two slots say.
     package enum Content: Sendable, Hashable {
         /// The newer of the two, or the only whole one. `damage` says what is wrong with the other.
-        case found(Superblock, damage: String?)
+        /// `slot` is where it was found, if the other slot is older or damaged.
+        case found(Superblock, damage: String?, slot: Int?)
         /// Neither slot is whole.
         case damaged
         case unsupportedVersion(UInt16)
@@ -67,12 +75,14 @@ package final class SuperblockFile: Sendable {
         case 2:
             guard whole[0].identity == whole[1].identity else { return .damaged }
             if whole[0].generation == whole[1].generation {
-                return whole[0] == whole[1] ? .found(whole[0], damage: nil) : .damaged
+                return whole[0] == whole[1] ? .found(whole[0], damage: nil, slot: nil) : .damaged
             }
             // A stop between the two writes: the newer one was not relied on yet, but it is whole.
-            return .found(whole[0].generation > whole[1].generation ? whole[0] : whole[1], damage: nil)
+            let newer = whole[0].generation > whole[1].generation ? 0 : 1
+            return .found(whole[newer], damage: nil, slot: newer)
         case 1:
-            return .found(whole[0], damage: "one of the two superblock slots is damaged")
+            let slot = slots.firstIndex { (try? $0.get()) != nil }
+            return .found(whole[0], damage: "one of the two superblock slots is damaged", slot: slot)
         default:
             let allForeign = slots.allSatisfy { slot in
                 guard case .failure(let failure) = slot else { return false }

@@ -74,6 +74,8 @@ extension LogCore {
         guard committer.token.tryAcquire() else { return false }
         defer { committer.release() }
         if store.durableLSN >= lsn { return true }
+        // The log may have been closed since the caller looked.
+        try checkAlive(waitingFor: lsn)
         try committer.commitDurably(needed: lsn)
         return store.durableLSN >= lsn
     }
@@ -92,6 +94,8 @@ extension LogCore {
                     // The policy's sync is the writer's to do.
                     if options.sync != .never { queue.wakeWriter() }
                 }
+                // The log may have been closed since.
+                try checkAlive(waitingFor: lsn)
                 try committer.write(through: lsn)
                 return
             }

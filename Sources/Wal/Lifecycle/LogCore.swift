@@ -134,7 +134,7 @@ final class LogCore: Sendable {
 
     /// Closes the store.
     ///
-    /// Called once, by the writer thread; it holds the commit token and never gives it back.
+    /// Called once, by the writer thread, which holds the commit token; who gets the token after sees the log closed.
     func end(cleanly: Bool) {
         maintenance.stop()
         maintenanceThread.withLock { $0 }?.join()
@@ -163,6 +163,7 @@ final class LogCore: Sendable {
         hub?.post(.lifecycle(.closed))
         hub?.finish()
         hasEnded.store(true, ordering: .releasing)
+        committer.release()
         signals.wakeEverybody()
     }
 

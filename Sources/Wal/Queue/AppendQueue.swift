@@ -101,7 +101,7 @@ final class AppendQueue: @unchecked Sendable {
         self.byteLimit = UInt64(byteLimit)
         self.eventLimit = UInt64(eventLimit)
         self.largestUnit = largestUnit
-        var pool = BlockPool(queueBytes: byteLimit)
+        var pool = BlockPool(queueBytes: byteLimit, largestUnit: largestUnit)
         let open = pool.take(forUnit: 0)
         state = .allocate(capacity: 1)
         state.initialize(

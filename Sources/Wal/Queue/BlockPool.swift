@@ -9,9 +9,13 @@ struct BlockPool {
 
     private var free: [StagingBlock] = []
     private let limit: Int
+    private let largestUnit: Int
 
-    /// - Parameter queueBytes: the queue's bound; more blocks than hold that much are not kept.
-    init(queueBytes: Int) {
+    /// - Parameters:
+    ///   - queueBytes: the queue's bound; more blocks than hold that much are not kept.
+    ///   - largestUnit: record bytes that fit a segment.
+    init(queueBytes: Int, largestUnit: Int) {
+        self.largestUnit = largestUnit
         limit = min(queueBytes / Self.blockCapacity, 1 << 12) + 2
         free.reserveCapacity(limit)
     }
@@ -19,8 +23,8 @@ struct BlockPool {
     /// An empty block that has room for a unit of this many record bytes.
     mutating func take(forUnit bytes: Int) -> StagingBlock {
         let needed = StagingBlock.capacity(forBody: bytes)
-        if needed > Self.blockCapacity { return StagingBlock(capacity: needed) }
-        return free.popLast() ?? StagingBlock(capacity: Self.blockCapacity)
+        if needed > Self.blockCapacity { return StagingBlock(capacity: needed, largestBody: largestUnit) }
+        return free.popLast() ?? StagingBlock(capacity: Self.blockCapacity, largestBody: largestUnit)
     }
 
     /// Takes back an emptied block; keeps it if it is of the usual size and there are not enough yet.

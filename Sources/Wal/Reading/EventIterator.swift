@@ -11,23 +11,26 @@ internal import SegmentStore
 /// away; after ``WriteAheadLog/close()`` the next step throws `closed`.
 public struct EventIterator: ~Copyable {
     private var cursor: LogCursor
+    /// The rest of the frame the iterator is in; stepping through it needs no call of the store.
+    private var run: RecordRun?
     private let core: LogCore
+    private let queue: AppendQueue
 
     init(cursor: consuming LogCursor, core: LogCore) {
         self.cursor = cursor
         self.core = core
+        queue = core.queue
     }
 
     /// The next event, in the log's memory, or nil behind the last.
     ///
-    /// It ends with the next step.
+    /// The event ends with the next step; keep it with ``BorrowedEvent/owned()``. Blocks for disk reads.
     ///
-    /// - Throws: `corrupted`, `missingSegment`, `truncated` if the segment was dropped meanwhile, `closed`, `io`. Nothing
-    ///   follows after an error.
+    /// - Throws: `corrupted`, `missingSegment`, `truncated` if the next segment was dropped meanwhile, `closed`,
+    ///   `tooManyOpenFiles`, `io`. Nothing follows after an error.
     @_lifetime(&self)
     public mutating func next() throws(WalError) -> BorrowedEvent? {
-        guard core.queue.phase != .closed else { throw core.closedError }
-        guard let view = try cursor.next() else { return nil }
+        guard let view = try nextView() else { return nil }
         return BorrowedEvent(view)
     }
 
@@ -35,7 +38,19 @@ public struct EventIterator: ~Copyable {
     ///
     /// - Throws: as ``next()``.
     public mutating func nextOwned() throws(WalError) -> Event? {
-        guard core.queue.phase != .closed else { throw core.closedError }
-        return try cursor.next().map { Event($0) }
+        try nextView().map { Event($0) }
+    }
+
+    @inline(__always)
+    private mutating func nextView() throws(WalError) -> RecordView? {
+        guard queue.phase != .closed else { throw core.closedError }
+        while true {
+            if let view = run?.next() { return view }
+            guard let following = try cursor.nextRun(after: run) else {
+                run = nil
+                return nil
+            }
+            run = following
+        }
     }
 }

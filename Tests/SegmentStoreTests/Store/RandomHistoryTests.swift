@@ -17,7 +17,7 @@ import WalSimulation
         let seed = testSeed &+ UInt64(number)
         var generator = SeededGenerator(seed: seed)
         var options = StoreHarness.smallSegments
-        options.preallocation = [.none, .allocated, .prewritten][number % 3]
+        options.preallocation = [Preallocation.growing, .allocated, .prewritten][number % 3]
         options.readAccess = number % 2 == 0 ? .mapped : .read
         options.startLSN = number % 5 == 0 ? 1000 : 1
         var model = Model()

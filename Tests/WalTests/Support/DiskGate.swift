@@ -2,10 +2,11 @@ import SegmentStore
 import Synchronization
 import WalPlatform
 
-/// Holds up calls of some kinds while it is shut, so that a test can look at what must not have happened yet.
+/// Holds up, or fails, calls on segment files, so that a test can look at what must not have happened yet.
 final class DiskGate: Sendable {
     private struct State {
         var shut: Set<StorageError.Operation> = []
+        var failing: [StorageError.Operation: CInt] = [:]
         var held = 0
         var passed: [StorageError.Operation: Int] = [:]
     }
@@ -15,7 +16,7 @@ final class DiskGate: Sendable {
 
     /// The storage with the gate in front of segment files.
     func guarding(_ base: any Storage) -> LogStorage {
-        LogStorage(HookStorage(base: base, hook: { operation, path in self.pass(operation, path) }))
+        LogStorage(HookStorage(base: base) { operation, path throws(StorageError) in try self.pass(operation, path) })
     }
 
     /// From now on calls of these kinds wait.
@@ -49,7 +50,12 @@ final class DiskGate: Sendable {
         state.withLock { $0.passed[operation] ?? 0 }
     }
 
-    private func pass(_ operation: StorageError.Operation, _ path: String) {
+    /// From now on calls of this kind do nothing and fail with the error; nil: no more.
+    func fail(_ operation: StorageError.Operation, _ errno: CInt?) {
+        state.withLock { $0.failing[operation] = errno }
+    }
+
+    private func pass(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
         guard path.hasSuffix(".seg") else { return }
         var isHeld = false
         while true {
@@ -60,7 +66,12 @@ final class DiskGate: Sendable {
                 if mayPass == isHeld { state.held += mayPass ? -1 : 1 }
                 return mayPass
             }
-            if mayPass { return }
+            if mayPass {
+                if let errno = state.withLock({ $0.failing[operation] }) {
+                    throw StorageError(operation, path, errno: errno)
+                }
+                return
+            }
             if isHeld {
                 moved.wait(while: seen)
             } else {

@@ -42,6 +42,11 @@ func waitUntil(_ condition: () -> Bool) {
     while !condition() { SystemClock.sleep(nanoseconds: 200_000) }
 }
 
+/// The same, suspending: for conditions that other tasks make true, which need the thread.
+func eventually(_ condition: () -> Bool) async throws {
+    while !condition() { try await Task.sleep(nanoseconds: 200_000) }
+}
+
 /// The code of the error that `body` throws; nil if it throws none.
 func code(_ body: () throws -> Void) -> WalError.Code? {
     do {

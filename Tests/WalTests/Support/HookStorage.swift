@@ -1,4 +1,26 @@
 import SegmentStore
+import Synchronization
+
+/// The name that each open file has now; a segment is renamed while it is open.
+private final class FileNames: Sendable {
+    private let names = Mutex<(next: Int, byNumber: [Int: String])>((0, [:]))
+
+    func add(_ path: String) -> Int {
+        names.withLock { names in
+            names.next += 1
+            names.byNumber[names.next] = path
+            return names.next
+        }
+    }
+
+    func rename(_ from: String, to: String) {
+        names.withLock { names in
+            for (number, name) in names.byNumber where name == from { names.byNumber[number] = to }
+        }
+    }
+
+    subscript(number: Int) -> String { names.withLock { $0.byNumber[number] ?? "" } }
+}
 
 /// A storage that lets a test look at, hold up or fail every write, sync and the like before it happens.
 struct HookStorage: Storage {
@@ -6,6 +28,12 @@ struct HookStorage: Storage {
 
     let base: any Storage
     let hook: Hook
+    private let names = FileNames()
+
+    init(base: any Storage, hook: @escaping Hook) {
+        self.base = base
+        self.hook = hook
+    }
 
     func list(_ directory: String) throws(StorageError) -> [String] {
         try base.list(directory)
@@ -17,16 +45,17 @@ struct HookStorage: Storage {
 
     func create(_ path: String) throws(StorageError) -> any StorageFile {
         try hook(.create, path)
-        return HookFile(base: try base.create(path), path: path, hook: hook)
+        return HookFile(base: try base.create(path), names: names, number: names.add(path), hook: hook)
     }
 
     func open(_ path: String, _ access: StorageAccess) throws(StorageError) -> any StorageFile {
-        HookFile(base: try base.open(path, access), path: path, hook: hook)
+        HookFile(base: try base.open(path, access), names: names, number: names.add(path), hook: hook)
     }
 
     func rename(_ from: String, to: String) throws(StorageError) {
         try hook(.rename, from)
         try base.rename(from, to: to)
+        names.rename(from, to: to)
     }
 
     func unlink(_ path: String) throws(StorageError) {
@@ -50,12 +79,15 @@ struct HookStorage: Storage {
 
 private final class HookFile: StorageFile {
     let base: any StorageFile
-    let path: String
+    let names: FileNames
+    let number: Int
     let hook: HookStorage.Hook
+    var path: String { names[number] }
 
-    init(base: any StorageFile, path: String, hook: @escaping HookStorage.Hook) {
+    init(base: any StorageFile, names: FileNames, number: Int, hook: @escaping HookStorage.Hook) {
         self.base = base
-        self.path = path
+        self.names = names
+        self.number = number
         self.hook = hook
     }
 
