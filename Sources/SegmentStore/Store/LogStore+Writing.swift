@@ -181,7 +181,8 @@ extension LogStore {
                     catalog.active = next
                 }
             } catch {
-                if error.isNoSpace { throw error.wal("name a new segment") }
+                // Were the name there after all, events that still fit the old segment would be lost behind it.
+                if error.isNoSpace, isUnnamed(target) { throw error.wal("name a new segment") }
                 throw poison(error, "name a new segment")
             }
             spare = nil
@@ -191,6 +192,12 @@ extension LogStore {
         writer.tailPageOffset = nil
         activeOffset.store(next.chain.offset, ordering: .relaxed)
         environment.notify(.rolled(base: LSN(base), path: target))
+    }
+
+    /// Whether a failed rename certainly did nothing.
+    private func isUnnamed(_ target: String) -> Bool {
+        guard let names = try? storage.list(directory) else { return false }
+        return names.contains(FileNames.spare) && !names.contains { path($0) == target }
     }
 
     /// Makes a spare that is allocated only. Under the lock of the spare.

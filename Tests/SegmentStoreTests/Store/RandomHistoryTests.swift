@@ -82,7 +82,8 @@ import WalSimulation
             model.lastLSN += 1
             model.events[model.lastLSN] = event
         }
-        let block = StagingBlock(capacity: StagingBlock.capacity(forBody: batch.byteCount))
+        let block = StagingBlock(
+            capacity: StagingBlock.capacity(forBody: batch.byteCount), largestBody: log.store.largestUnit)
         let fits = block.append(batch, firstLSN: first)
         #expect(fits)
         block.closeFrame()
