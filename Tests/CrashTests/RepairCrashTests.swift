@@ -36,8 +36,8 @@ struct RepairCrashTests {
             logDirectory, options: options, environment: testEnvironment(disk.backend, seed: seed, flaws: flaws))
     }
 
-    /// Three segments of ten events; the first two truncated away if asked for. The first segment's are durable one by one,
-    /// which only frames and headers say; the other two segments are settled only where one of them is to be missing.
+    /// Three segments of ten events; the first two events truncated away if asked for. Those of the first segment are
+    /// durable one by one, which only frames and headers say; the others are settled only where one is to be missing.
     private static func scene(_ damage: Damage, truncated: Bool) throws -> Scene {
         let disk = SimulatedDisk()
         let store = try open(disk, seed: 1, flaws: [])
@@ -53,7 +53,8 @@ struct RepairCrashTests {
         }
         if damage == .missingSegment { while try store.performMaintenance() {} }
         try store.abandon()
-        let frame = Layout.frameSize(bodyLength: Record.plainSize(payload: EventPayload(life: 1, lsn: 1, sizes: .fixed).size))
+        let payload = EventPayload(life: 1, lsn: 1, sizes: .fixed).size
+        let frame = Layout.frameSize(bodyLength: Record.plainSize(payload: payload))
         func path(_ base: UInt64) -> String { logDirectory + "/" + FileNames.segment(base: base) }
         func offset(_ lsn: UInt64) -> Int { Layout.blockSize + Int((lsn - 1) % 10) * frame }
         func flip(_ base: UInt64, _ offset: Int) { disk.corrupt(path(base), at: offset, xor: 0x10) }
