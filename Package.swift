@@ -70,6 +70,9 @@ let package = Package(
             name: "WalTests", dependencies: ["Wal", "SegmentStore", "WalPlatform", "WalSimulation"],
             swiftSettings: settings),
         .testTarget(
+            name: "CrashTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
+            swiftSettings: settings),
+        .testTarget(
             name: "WalSimulationTests", dependencies: ["WalSimulation", "SegmentStore", "WalPlatform"],
             swiftSettings: settings),
     ],

@@ -66,6 +66,7 @@ def read_superblock(directory):
         "identity": slot[40:56],
         "first_lsn": load("Q", slot, 80),
         "first_sequence": load("Q", slot, 88),
+        "active_base": load("Q", slot, 104),
         "watermark": load("Q", slot, 128),
         "cut_kind": load("I", slot, 156),
         "cut": load("Q", slot, 160),
@@ -202,7 +203,7 @@ def read(directory):
     superblock = read_superblock(directory)
     names = [name for name in os.listdir(directory) if name.endswith(".seg") and len(name) == 24 and name[:20].isdigit()]
     bases = sorted(int(name[:20]) for name in names)
-    low = [base for base in bases if base <= superblock["first_lsn"]]
+    low = [base for base in bases if base <= min(superblock["first_lsn"], superblock["active_base"])]
     if not low:
         raise Damage("the first segment is missing")
     bases = [base for base in bases if base >= low[-1]]

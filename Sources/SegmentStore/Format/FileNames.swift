@@ -30,7 +30,7 @@ package enum FileNames {
 
     private static func base(digits: Substring) -> UInt64? {
         guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-        guard let base = UInt64(digits), base > 0 else { return nil }
+        guard let base = UInt64(digits), base > 0, base < UInt64.max else { return nil }
         return base
     }
 

@@ -24,8 +24,8 @@ package enum Layout {
     package static let indexSpacingMin = 4096
     package static let indexSpacingMax = 16 << 20
 
-    /// Sequence numbers and generations from here on are impossible, so that counting on never overflows.
-    package static let counterLimit: UInt64 = 1 << 62
+    /// Sequence numbers and generations stay below this, so that counting on never overflows.
+    package static let counterLimit: UInt64 = 1 << 63
 
     package static let metaBytesMax = 1 << 20
     package static let keyBytesMax = Int(UInt16.max)

@@ -121,10 +121,8 @@ package struct Superblock: Sendable, Hashable {
         cutKind = kind
         cut = block.load(160)
         created = block.load(168)
-        guard generation < Layout.counterLimit, activeSequence < Layout.counterLimit, firstLSN < UInt64.max else {
-            throw .impossible("counters")
-        }
         guard firstLSN > 0, activeBase > 0, firstSequence > 0, activeSequence >= firstSequence,
+            activeSequence < Layout.counterLimit, generation < Layout.counterLimit,
             watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),
             watermark.offset <= Layout.segmentSizeMax, watermark.lsn >= watermark.segment - 1
         else { throw .impossible("positions") }

@@ -5,11 +5,13 @@ package struct Quarantine: Sendable {
 
     package let storage: any Storage
     package let directory: String
+    private let flaws: StoreFlaws
     private var folder: String { directory + "/" + FileNames.quarantine }
 
-    package init(storage: any Storage, directory: String) {
+    package init(storage: any Storage, directory: String, flaws: StoreFlaws = []) {
         self.storage = storage
         self.directory = directory
+        self.flaws = flaws
     }
 
     /// Makes the folder if it is missing, durably.
@@ -41,10 +43,10 @@ package struct Quarantine: Sendable {
             try copy.write(at: offset - range.lowerBound, UnsafeRawBufferPointer(start: bytes, count: count))
             offset += UInt64(count)
         }
-        try copy.sync()
+        if !flaws.contains(.quarantinesWithoutSync) { try copy.sync() }
         try copy.close()
         try source.close()
-        try storage.syncDirectory(folder)
+        if !flaws.contains(.quarantinesWithoutSync) { try storage.syncDirectory(folder) }
         return target
     }
 

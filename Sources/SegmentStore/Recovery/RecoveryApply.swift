@@ -20,7 +20,8 @@ package struct RecoveryApply {
     private var quarantined: [String] = []
     private var storage: any Storage { environment.storage }
     private var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
-    private var quarantine: Quarantine { Quarantine(storage: storage, directory: directory) }
+    private var quarantine: Quarantine { Quarantine(storage: storage, directory: directory, flaws: flaws) }
+    private var flaws: StoreFlaws { environment.flaws }
 
     package init(_ plan: RecoveryPlan, directory: String, environment: StoreEnvironment, options: StoreOptions) {
         self.plan = plan
@@ -41,16 +42,17 @@ package struct RecoveryApply {
         var superblock = plan.superblock
         try removeLeftovers()
         if plan.isNew { return try create(&superblock) }
-        superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
+        if !flaws.contains(.keepsEpoch) { superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1 }
         superblock.incarnation = environment.random()
-        superblock.isClean = false
+        if !flaws.contains(.keepsCleanFlag) { superblock.isClean = false }
         let file: SuperblockFile
         if plan.mustRebuildSuperblock {
             try keepDamagedSuperblock(tag: superblock.epoch)
-            file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
+            file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
             try storage.syncDirectory(directory)
         } else {
-            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot)
+            file = SuperblockFile(
+                try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot, flaws: flaws)
         }
         if let cut = plan.cut {
             return try apply(cut, &superblock, file)
@@ -67,7 +69,7 @@ package struct RecoveryApply {
     private func path(_ name: String) -> String { directory + "/" + name }
 
     private func removeLeftovers() throws(StorageError) {
-        guard !plan.leftovers.isEmpty else { return }
+        guard !plan.leftovers.isEmpty, !flaws.contains(.keepsLeftovers) else { return }
         for name in plan.leftovers { try storage.unlink(path(name)) }
         try storage.syncDirectory(directory)
     }
@@ -79,11 +81,11 @@ package struct RecoveryApply {
     private mutating func create(_ superblock: inout Superblock) throws(StorageError) -> Result {
         let file: SuperblockFile
         do {
-            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite))
+            file = SuperblockFile(try storage.open(path(FileNames.superblock), .readWrite), flaws: flaws)
         } catch  where error.isNotFound {
             superblock.generation = 1
-            file = try SuperblockFile.create(superblock, storage: storage, directory: directory)
-            try storage.syncDirectory(directory)
+            file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
+            if !flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         }
         superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
         superblock.incarnation = environment.random()
@@ -117,6 +119,7 @@ package struct RecoveryApply {
         }
         guard let tail = plan.tail, let segment = plan.segments.last else { return }
         try keepTorn(segment, from: tail.range.lowerBound, &budget, tag: tag)
+        if flaws.contains(.leavesTornTail) { return }
         let file = try storage.open(path(segment.name), .readWrite)
         let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
         defer { zeros.deallocate() }
@@ -127,7 +130,7 @@ package struct RecoveryApply {
             try file.write(at: offset, UnsafeRawBufferPointer(rebasing: zeros[..<count]))
             offset += UInt64(count)
         }
-        try file.sync()
+        if !flaws.contains(.skipsSyncOfErasedTail) { try file.sync() }
         try file.close()
     }
 
@@ -171,7 +174,7 @@ package struct RecoveryApply {
         superblock.watermark = Mark(
             lsn: cut.base - 1, segment: cut.base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
         superblock.generation += 1
-        try file.write(superblock)
+        if !flaws.contains(.skipsStatingCut) { try file.write(superblock) }
         if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
         for segment in plan.discarded.reversed() {
             quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))

@@ -6,9 +6,13 @@ package struct RecoveryPlanner: Sendable {
     package let directory: String
     package let options: StoreOptions
     package let writerIsLive: Bool
+    private let flaws: StoreFlaws
     package var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
 
-    package init(storage: any Storage, directory: String, options: StoreOptions, writerIsLive: Bool) {
+    package init(
+        storage: any Storage, directory: String, options: StoreOptions, writerIsLive: Bool, flaws: StoreFlaws = []
+    ) {
+        self.flaws = flaws
         self.storage = storage
         self.directory = directory
         self.options = options
@@ -58,7 +62,8 @@ package struct RecoveryPlanner: Sendable {
             plan.leftovers = leftovers
             return plan
         }
-        let first = bases.lastIndex { $0 <= known.firstLSN }
+        // The first segment kept is a settled one: a later roll may have begun, at just this LSN, one that is not.
+        let first = bases.lastIndex { $0 <= min(known.firstLSN, known.activeBase) }
         // Where the low mark itself is lost, no file may go because of it.
         if let first, !mustRebuild { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
         let kept = mustRebuild ? bases : first.map { Array(bases[$0...]) } ?? bases
@@ -70,7 +75,7 @@ package struct RecoveryPlanner: Sendable {
         var scan = RecoveryScan(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
-            found: segments, leftovers: leftovers)
+            found: segments, leftovers: leftovers, flaws: flaws)
         var plan = try scan.run()
         plan.mustRebuildSuperblock = mustRebuild
         plan.superblockDamage = damage?.message

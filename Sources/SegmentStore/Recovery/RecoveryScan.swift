@@ -6,6 +6,7 @@ package struct RecoveryScan {
     let isDeep: Bool
     let writerIsLive: Bool
     let superblock: Superblock
+    let flaws: StoreFlaws
     var found: [RecoveryPlan.Found]
     var plan: RecoveryPlan
 
@@ -13,8 +14,9 @@ package struct RecoveryScan {
 
     init(
         headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
-        found: [RecoveryPlan.Found], leftovers: [String]
+        found: [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws = []
     ) {
+        self.flaws = flaws
         self.headers = headers
         self.options = options
         self.isDeep = isDeep
@@ -43,6 +45,7 @@ package struct RecoveryScan {
         }
         var header = first
         var chain = entryPoint(header)
+        chain.flaws = flaws
         var file = try open(index)
         defer { headers.close(file) }
         try checkLength(file, chain: chain, index: index)
@@ -65,6 +68,7 @@ package struct RecoveryScan {
                 index += 1
                 header = successor
                 chain = FrameChain(header)
+                chain.flaws = flaws
                 file = try open(index)
                 window = try self.window(file, header)
                 tally = SegmentTally(spacing: header.indexSpacing)
@@ -144,7 +148,9 @@ package struct RecoveryScan {
 
     /// The header of the next segment, if it says that its predecessor ends exactly at the point reached.
     private mutating func successorHeader(_ index: Int, chain: FrameChain) throws(WalError) -> SegmentHeader? {
-        guard index + 1 < found.count, found[index + 1].base == chain.nextLSN else { return nil }
+        guard index + 1 < found.count else { return nil }
+        if flaws.contains(.trustsSuccessor), case .intact(let header) = try header(index + 1) { return header }
+        guard found[index + 1].base == chain.nextLSN else { return nil }
         guard case .intact(let header) = try header(index + 1) else { return nil }
         let before = header.predecessor
         guard before.sequence == found[index].sequence, before.lastLSN == chain.nextLSN - 1,

@@ -37,7 +37,7 @@ package struct SegmentMaker: Sendable {
         try file.write(header.encode(), at: 0)
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + name)
-        try storage.syncDirectory(directory)
+        if !environment.flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         return file
     }
 
@@ -74,15 +74,15 @@ package struct SegmentMaker: Sendable {
         }
         // What was whole when the plan was made must be so now: a shorter copy would lose events.
         guard old.offset == end else { throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io) }
-        try file.sync()
+        if !environment.flaws.contains(.replacesWithoutSync) { try file.sync() }
         try storage.rename(temporary, to: directory + "/" + name)
         try storage.syncDirectory(directory)
         try source.close()
         return (file, header, new.mark(in: header.firstLSN), tally)
     }
 
-    /// Creates a temporary file, which an earlier stop may have left.
-    private func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
+    /// Creates a temporary file, which an earlier stop or failure may have left.
+    package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
         do {
             return try storage.create(path)
         } catch  where error.alreadyExists {

@@ -136,6 +136,8 @@ package struct LogCursor: ~Copyable {
         } else {
             chain = FrameChain(opened.header)
         }
+        // Of the flaws recovery alone has that of the body: what it took is read with all care.
+        chain?.flaws = store.environment.flaws.subtracting(.ignoresBodyChecksum)
     }
 
     private func segmentOfWanted() throws(WalError) -> (Segment, Segment?) {

@@ -9,6 +9,12 @@ extension LogStore {
     package func performMaintenance() throws(WalError) -> Bool {
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { return false }
+        if environment.flaws.contains(.sealsBeforeSettling) {
+            catalog.withLock { catalog in
+                catalog.unsealed += catalog.unsettled
+                catalog.unsettled = []
+            }
+        }
         // Without room for a spare the other steps still count: sealing gives room back.
         var refusal: WalError?
         do throws(WalError) {

@@ -36,7 +36,8 @@ extension LogStore {
     }
 
     private func sync(_ state: inout SyncState, settled: inout [WritableSegment]) throws(StorageError) -> UInt64 {
-        for (segment, range) in state.unvouched { try rewrite(segment, range) }
+        let flaws = environment.flaws
+        for (segment, range) in state.unvouched where !flaws.contains(.skipsRewrite) { try rewrite(segment, range) }
         let hadUnvouched = !state.unvouched.isEmpty
         state.unvouched = []
         // Before the end is looked at: bytes written in between must not pass for synced.
@@ -47,10 +48,11 @@ extension LogStore {
         // After a rebuilt superblock it may know an older segment as the active one.
         let hasMoved = !rolled.isEmpty || active.header.sequence != state.superblock.activeSequence
         guard hasMoved || mark.lsn > state.durable.lsn || hadUnvouched else { return state.durable.lsn }
-        for segment in rolled { try segment.file.sync() }
-        try active.file.sync()
+        if flaws.contains(.acknowledgesBeforeSync) { durable.store(mark.lsn, ordering: .releasing) }
+        for segment in rolled where !flaws.contains(.skipsSyncOfRolledSegment) { try segment.file.sync() }
+        if rolled.isEmpty || !flaws.contains(.skipsSyncOfNewSegment) { try active.file.sync() }
         if hasMoved {
-            try storage.syncDirectory(directory)
+            if !flaws.contains(.skipsDirectorySyncOnRoll) { try storage.syncDirectory(directory) }
             try settle(rolled, active: active, mark: mark, &state)
             settled = rolled
         }
@@ -66,7 +68,7 @@ extension LogStore {
     ) throws(StorageError) {
         state.superblock.activeBase = active.segment.base
         state.superblock.activeSequence = active.header.sequence
-        try writeSuperblock(watermark: mark, &state)
+        if !environment.flaws.contains(.skipsSuperblockOnRoll) { try writeSuperblock(watermark: mark, &state) }
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)
@@ -76,10 +78,16 @@ extension LogStore {
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
         state.superblock.watermark = watermark
-        state.superblock.sealedBelow = catalog.withLock { catalog in
+        let superblock = state.superblock
+        (state.superblock.firstSequence, state.superblock.sealedBelow) = catalog.withLock { catalog in
+            // As recovery finds it: the last settled segment that begins no later than the first LSN kept. A settled roll
+            // can move it, where a truncation had dropped everything there was.
+            let first = catalog.segments.last {
+                $0.base <= superblock.firstLSN && $0.sequence <= superblock.activeSequence
+            }
             let unsealed = catalog.unsealed.first?.header.sequence ?? UInt64.max
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
-            return min(unsealed, unsettled, state.superblock.activeSequence)
+            return (first?.sequence ?? superblock.firstSequence, min(unsealed, unsettled, superblock.activeSequence))
         }
         state.superblock.generation += 1
         try file.write(state.superblock)
@@ -106,6 +114,9 @@ extension LogStore {
                 state.durable.segment == state.superblock.activeBase
             else { return }
             do throws(StorageError) {
+                if environment.flaws.contains(.recordsWrittenPosition) {
+                    state.durable = catalog.withLock { $0.active?.publishedMark } ?? state.durable
+                }
                 try writeSuperblock(watermark: state.durable, &state)
             } catch {
                 throw poison(error, "write the superblock")
@@ -122,7 +133,7 @@ extension LogStore {
         guard !options.readOnly else { return try abandon() }
         if syncState.withLock({ $0.isClosed }) { return }
         do {
-            try sync()
+            if !environment.flaws.contains(.closesWithoutSync) { try sync() }
             try syncState.withLock { (state) throws(WalError) in
                 guard !hasSuspectTail.load(ordering: .relaxed) else { return }
                 do throws(StorageError) {

@@ -18,7 +18,11 @@ extension LogStore {
         while true {
             // The low mark must pass neither what is on stable storage (the log would begin behind its own end) nor the
             // segment that the superblock knows as the active one.
-            if lsn - 1 > durableLSN || catalog.withLock({ !$0.unsettled.isEmpty }) { try sync() }
+            if lsn - 1 > durableLSN || catalog.withLock({ !$0.unsettled.isEmpty }),
+                !environment.flaws.contains(.truncatesWithoutSync)
+            {
+                try sync()
+            }
             if let removed = try raiseLowMark(to: lsn, epochBefore: epochBefore) { return try remove(removed) }
         }
     }
@@ -29,16 +33,19 @@ extension LogStore {
             try checkUsable()
             guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
             guard lsn > state.superblock.firstLSN else { return [] }
-            let (kept, gone) = catalog.withLock { catalog -> (Segment?, [Segment]) in
-                let index = catalog.position(of: lsn) ?? 0
-                return (catalog.segments[index], Array(catalog.segments[..<index]))
+            // A roll since may have begun a segment at `lsn`, which is not settled: then the one before it is kept too.
+            let settled = state.superblock.activeSequence
+            let gone = catalog.withLock { catalog in
+                let kept = catalog.segments.lastIndex { $0.base <= lsn && $0.sequence <= settled } ?? 0
+                return Array(catalog.segments[..<kept])
             }
-            guard let kept else { return [] }
-            guard kept.sequence <= state.superblock.activeSequence, lsn - 1 <= state.durable.lsn else { return nil }
+            guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {
                 state.superblock.firstLSN = lsn
-                state.superblock.firstSequence = kept.sequence
                 state.superblock.epochBeforeFirst = epochBefore
+                if environment.flaws.contains(.unlinksBeforeLowMark) {
+                    for segment in gone { try storage.unlink(segment.path) }
+                }
                 // With a watermark not below it, so that recovery holds what lies before the first event for durable.
                 try writeSuperblock(watermark: state.durable, &state)
             } catch {
@@ -62,7 +69,7 @@ extension LogStore {
             }
             do throws(StorageError) {
                 if let writable { try writable.file.close() }
-                try storage.unlink(segment.path)
+                if !environment.flaws.contains(.unlinksBeforeLowMark) { try storage.unlink(segment.path) }
                 paths.append(segment.path)
                 environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
             } catch {

@@ -75,7 +75,7 @@ extension LogStore {
     /// Writes the headers of frames that now have a place.
     private func finish(_ block: StagingBlock, _ range: Range<Int>, first: Int, salt: UInt64, mark: inout Mark) {
         writer.headers.removeAll(keepingCapacity: true)
-        let watermark = durableLSN
+        let watermark = environment.flaws.contains(.stampsWrittenLSN) ? mark.lsn : durableLSN
         for staged in block.frames[range] {
             let address = block.base + staged.start
             let seed = FrameHeader.seed(salt: salt, offset: mark.offset)
@@ -181,7 +181,8 @@ extension LogStore {
                     catalog.active = next
                 }
             } catch {
-                if error.isNoSpace { throw error.wal("name a new segment") }
+                // Were the name there after all, events that still fit the old segment would be lost behind it.
+                if error.isNoSpace, isUnnamed(target) { throw error.wal("name a new segment") }
                 throw poison(error, "name a new segment")
             }
             spare = nil
@@ -193,10 +194,16 @@ extension LogStore {
         environment.notify(.rolled(base: LSN(base), path: target))
     }
 
+    /// Whether a failed rename certainly did nothing.
+    private func isUnnamed(_ target: String) -> Bool {
+        guard let names = try? storage.list(directory) else { return false }
+        return names.contains(FileNames.spare) && !names.contains { path($0) == target }
+    }
+
     /// Makes a spare that is allocated only. Under the lock of the spare.
     func makeSpare() throws(WalError) -> SpareSegment {
         do throws(StorageError) {
-            let file = try createSpareFile()
+            let file = try maker.createAfresh(path(FileNames.spare))
             do throws(StorageError) {
                 if options.preallocation != .growing { try file.allocate(options.segmentSize) }
                 try file.sync()
@@ -207,18 +214,6 @@ extension LogStore {
             return SpareSegment(file: file, size: options.segmentSize)
         } catch {
             throw error.wal("prepare the next segment")
-        }
-    }
-
-    private func createSpareFile() throws(StorageError) -> any StorageFile {
-        let path = path(FileNames.spare)
-        do throws(StorageError) {
-            return try storage.create(path)
-        } catch {
-            // Left by a try that could not be cleared away.
-            guard error.alreadyExists else { throw error }
-            try storage.unlink(path)
-            return try storage.create(path)
         }
     }
 

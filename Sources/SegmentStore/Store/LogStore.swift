@@ -122,7 +122,8 @@ extension LogStore {
                     .locked, "the lock file was replaced while it was being taken; try again", path: directory)
             }
             let planner = RecoveryPlanner(
-                storage: environment.storage, directory: directory, options: options, writerIsLive: false)
+                storage: environment.storage, directory: directory, options: options, writerIsLive: false,
+                flaws: environment.flaws)
             let plan = try planner.plan { newSuperblock(options, environment) }
             if plan.isNew {
                 // Also where the directory was made by someone else, or by a try that was stopped before this.
@@ -146,7 +147,8 @@ extension LogStore {
             try environment.storage.isLocked(directory + "/" + FileNames.lock)
         }
         let planner = RecoveryPlanner(
-            storage: environment.storage, directory: directory, options: options, writerIsLive: live)
+            storage: environment.storage, directory: directory, options: options, writerIsLive: live,
+            flaws: environment.flaws)
         let new = { newSuperblock(options, environment) }
         return deep ? try planner.deepPlan(makeNew: new) : try planner.plan(makeNew: new)
     }

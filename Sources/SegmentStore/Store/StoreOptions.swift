@@ -53,6 +53,8 @@ package struct StoreEnvironment: Sendable {
     package var random: @Sendable () -> UInt64
     /// Hears what happened. Called by the thread that runs the step, with no lock of the store held.
     package var notify: @Sendable (StoreEvent) -> Void
+    /// Bugs planted by a test; always empty otherwise.
+    package var flaws: StoreFlaws = []
 
     package init(
         storage: any Storage, now: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt64,

@@ -3,18 +3,20 @@ import Synchronization
 /// The file LOG with its two slots. Used under the sync lock only.
 package final class SuperblockFile: Sendable {
     private let file: any StorageFile
+    private let flaws: StoreFlaws
     /// The slot that is overwritten last: the one that is whole and newest.
     private let last: Mutex<Int>
 
     /// - Parameter best: the slot to be overwritten last, where the other is older or damaged.
-    package init(_ file: any StorageFile, best: Int? = nil) {
+    package init(_ file: any StorageFile, best: Int? = nil, flaws: StoreFlaws = []) {
         self.file = file
+        self.flaws = flaws
         last = Mutex(best ?? 1)
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.
     package static func create(
-        _ superblock: Superblock, storage: any Storage, directory: String
+        _ superblock: Superblock, storage: any Storage, directory: String, flaws: StoreFlaws = []
     ) throws(StorageError) -> SuperblockFile {
         let temporary = directory + "/" + FileNames.superblockTemporary
         let file = try storage.create(temporary)
@@ -23,7 +25,7 @@ package final class SuperblockFile: Sendable {
         try file.write(block, at: UInt64(Layout.blockSize))
         try file.sync()
         try storage.rename(temporary, to: directory + "/" + FileNames.superblock)
-        return SuperblockFile(file)
+        return SuperblockFile(file, flaws: flaws)
     }
 
     /// Writes and syncs one slot, then the other: at any moment one of them is whole.
@@ -32,7 +34,9 @@ package final class SuperblockFile: Sendable {
         let second = last.withLock { $0 }
         for slot in [1 - second, second] {
             try file.write(block, at: UInt64(slot * Layout.blockSize))
-            try file.sync()
+            let skips: StoreFlaws =
+                slot == second ? .skipsSyncOfSuperblock : [.skipsSyncOfSuperblock, .writesBothSlotsAtOnce]
+            if flaws.isDisjoint(with: skips) { try file.sync() }
         }
     }
 

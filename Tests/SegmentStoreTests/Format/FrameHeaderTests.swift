@@ -219,7 +219,7 @@ private struct FramesFile {
         // Damage in the frame around it, so that the scan looks inside.
         bytes[4096 + 16] ^= 1
         disk.replaceContents(of: "/segment", with: bytes)
-        var survey = TailSurvey()
+        var survey = TailSurvey(victim.header.identity)
         try survey.run(try disk.backend.open("/segment", .readOnly), salt: header.salt, from: 4096)
         #expect(!survey.hasFrame)
         #expect(survey.claimed == 0)

@@ -29,7 +29,7 @@ import WalSimulation
                 #expect(after.contents(of: path)?.count == size, "\(note)")
                 #expect(try again.contents() == expected, "\(note)")
                 #expect(try again.store.verify(progress: nil).findings.isEmpty, "\(note)")
-                if preallocation != .none { #expect(size == 16 << 10, "\(note)") }
+                if preallocation != .growing { #expect(size == 16 << 10, "\(note)") }
             }
         }
     }

@@ -64,8 +64,8 @@ import WalSimulation
             let path = StoreSample.path(base: base)
             // Damage in the header block, and in the body of each of the three frames (768 bytes each).
             for (offset, lost) in [(60, base), (4200, base), (4968, base + 1), (5736, base + 2)] {
-                let isLastCommit = ending == .synced && lost == sample.events.keys.max()
-                if isLastCommit { continue }
+                // Nothing vouches for the last commit of a log that was not closed, but for its header block.
+                if ending == .synced, base == sample.bases.last, offset != 60 { continue }
                 let disk = sample.disk { $0.corrupt(path, at: offset, xor: 0x20) }
                 try repair(disk, keeping: sample.events.filter { $0.key < lost }, "base \(base) offset \(offset)")
                 #expect(!quarantined(disk).isEmpty)
@@ -162,7 +162,7 @@ import WalSimulation
                 options.recovery = .pointInTime
                 options.deepRecovery = true
                 let store = try? LogStore.open("/log", options: options, environment: environment)
-                try store?.abandon()
+                try? store?.abandon()
                 if plan.firedCount == 0 { break }
                 for choice in [CrashChoice.keepNone, .keepAll, .random] {
                     let note = "base \(base) offset \(offset) call \(occurrence) \(choice)"

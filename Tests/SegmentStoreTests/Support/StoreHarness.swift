@@ -42,7 +42,8 @@ struct StoreHarness {
     /// Appends events in one group; each element of `frames` becomes a frame of its own where it is larger than the merge
     /// limit, else they are merged.
     func append(_ events: [[UInt8]]) throws {
-        let block = StagingBlock(capacity: events.reduce(256) { $0 + $1.count + 80 })
+        let block = StagingBlock(
+            capacity: events.reduce(256) { $0 + $1.count + 80 }, largestBody: store.largestUnit)
         var lsn = store.writtenLSN
         for event in events {
             lsn += 1

@@ -22,12 +22,15 @@ struct StoreSample {
     enum Ending { case closed, synced, unsynced }
 
     /// Makes a log of `segments` segments with a few events of `size` bytes each; all but the last one are sealed, if
-    /// `seals`, and some more events follow in the last.
+    /// `seals`.
     init(segments: Int, eventsEach: Int = 3, size: Int = 700, seals: Bool = true, ending: Ending) throws {
         disk = SimulatedDisk()
         let log = try StoreHarness(disk)
         for number in 0..<segments {
-            if number > 0 { _ = try log.store.rotate() }
+            if number > 0 {
+                _ = try log.store.rotate()
+                if seals { try log.maintain() }
+            }
             bases.append(log.store.writtenLSN + 1)
             for _ in 0..<eventsEach {
                 let lsn = log.store.writtenLSN + 1
@@ -35,7 +38,6 @@ struct StoreSample {
                 try log.append([event])
                 events[lsn] = event
             }
-            if number < segments - 1, seals { try log.maintain() }
         }
         if ending != .unsynced { try log.store.sync() }
         durableLSN = log.store.durableLSN

@@ -1,0 +1,76 @@
+/// Planted bugs, for tests only: each switch breaks one rule of the protocol, to show that crash exploration notices.
+///
+/// Empty outside tests. None is looked at once per event; most are looked at once per sync, roll or open.
+package struct StoreFlaws: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+
+    // MARK: Durability
+
+    /// durableLSN moves before the segment is synced.
+    package static let acknowledgesBeforeSync = Self(rawValue: 1 << 0)
+    /// durableLSN passes into a rolled-to segment whose name is not on stable storage.
+    package static let skipsDirectorySyncOnRoll = Self(rawValue: 1 << 1)
+    /// durableLSN passes the end of a rolled segment that was not synced.
+    package static let skipsSyncOfRolledSegment = Self(rawValue: 1 << 2)
+    /// durableLSN passes into a rolled-to segment that was not synced.
+    package static let skipsSyncOfNewSegment = Self(rawValue: 1 << 3)
+    /// The superblock does not hear of a roll.
+    package static let skipsSuperblockOnRoll = Self(rawValue: 1 << 4)
+    /// A rolled segment is sealed before it is settled.
+    package static let sealsBeforeSettling = Self(rawValue: 1 << 5)
+    /// Frames and segment headers carry the written LSN as their watermark.
+    package static let stampsWrittenLSN = Self(rawValue: 1 << 6)
+    /// The superblock gets the written position as its watermark.
+    package static let recordsWrittenPosition = Self(rawValue: 1 << 7)
+    /// A clean close is recorded without syncing what was written.
+    package static let closesWithoutSync = Self(rawValue: 1 << 8)
+
+    // MARK: Superblock and truncation
+
+    /// Superblock updates are not synced.
+    package static let skipsSyncOfSuperblock = Self(rawValue: 1 << 9)
+    /// Both superblock slots are written before the first of them is synced.
+    package static let writesBothSlotsAtOnce = Self(rawValue: 1 << 10)
+    /// Truncated segments are unlinked before the new low mark is on stable storage.
+    package static let unlinksBeforeLowMark = Self(rawValue: 1 << 11)
+    /// The low mark may pass what is on stable storage.
+    package static let truncatesWithoutSync = Self(rawValue: 1 << 12)
+    /// A new log's names are not made durable.
+    package static let createsWithoutDirectorySync = Self(rawValue: 1 << 13)
+
+    // MARK: Recovery
+
+    /// Recovery takes a frame whose body fails its checksum.
+    package static let ignoresBodyChecksum = Self(rawValue: 1 << 14)
+    /// Reading takes a frame that is not linked to the one before it.
+    package static let ignoresLink = Self(rawValue: 1 << 15)
+    /// Reading takes a frame of a lower epoch, or of another incarnation, than the one before it.
+    package static let ignoresEpoch = Self(rawValue: 1 << 16)
+    /// A torn tail stays behind the end of the log.
+    package static let leavesTornTail = Self(rawValue: 1 << 17)
+    /// Opening keeps the epoch of the life before.
+    package static let keepsEpoch = Self(rawValue: 1 << 18)
+    /// Opening leaves the mark of a clean close in place.
+    package static let keepsCleanFlag = Self(rawValue: 1 << 19)
+    /// That the next segment exists is taken as proof that this one is whole.
+    package static let trustsSuccessor = Self(rawValue: 1 << 20)
+    /// Unfinished files of an earlier life stay.
+    package static let keepsLeftovers = Self(rawValue: 1 << 21)
+    /// A torn tail is overwritten with zeros that are not synced.
+    package static let skipsSyncOfErasedTail = Self(rawValue: 1 << 22)
+    /// What recovery read above the watermark is not written again.
+    package static let skipsRewrite = Self(rawValue: 1 << 23)
+
+    // MARK: Point-in-time repair
+
+    /// A repair is not stated in the superblock before it begins.
+    package static let skipsStatingCut = Self(rawValue: 1 << 24)
+    /// What a repair puts aside is not made durable.
+    package static let quarantinesWithoutSync = Self(rawValue: 1 << 25)
+    /// A repaired segment takes its name before it is synced.
+    package static let replacesWithoutSync = Self(rawValue: 1 << 26)
+}

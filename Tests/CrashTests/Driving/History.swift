@@ -1,0 +1,43 @@
+import WalSimulation
+
+extension TraceMark {
+    /// A life of the log began: an open succeeded, and events from this LSN on are this life's.
+    static func lifeBegan(at lsn: UInt64) -> Self { .note(kind: 1, value: lsn) }
+    /// A truncation was reported done.
+    static func truncated(before lsn: UInt64) -> Self { .note(kind: 2, value: lsn) }
+}
+
+/// What the marks before a crash say must, and may, be found after it.
+struct History {
+    struct Life {
+        var first: UInt64
+        var lastSubmitted: UInt64
+    }
+
+    private(set) var lives: [Life] = []
+    /// The newest event reported durable.
+    private(set) var acknowledged: UInt64 = 0
+    /// The first LSN kept: the lowest and the highest it can be.
+    private(set) var lowestFirst: UInt64 = 1
+    private(set) var highestFirst: UInt64 = 1
+
+    init(_ marks: some Sequence<TraceMark>) {
+        for mark in marks {
+            switch mark {
+            case .note(kind: 1, let lsn): lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
+            case .note(_, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
+            case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)
+            case .allowTruncation(let lsn): highestFirst = max(highestFirst, lsn)
+            }
+        }
+    }
+
+    /// The only life whose event an LSN can be, 1 being the first; nil if that life has not submitted it.
+    func owner(of lsn: UInt64) -> UInt64? {
+        guard let index = lives.lastIndex(where: { $0.first <= lsn }), lsn <= lives[index].lastSubmitted else {
+            return nil
+        }
+        return UInt64(index + 1)
+    }
+}

@@ -1,0 +1,41 @@
+import SegmentStore
+import Testing
+import WalSimulation
+
+/// Found by crash exploration: truncations that meet a roll which the superblock has not heard of.
+@Suite struct TruncationAtRollTests {
+    private func openWithEvents(_ disk: SimulatedDisk) throws -> StoreHarness {
+        let log = try StoreHarness(disk)
+        for _ in 0..<3 { try log.append([[UInt8](repeating: 7, count: 100)]) }
+        try log.store.sync()
+        return log
+    }
+
+    /// The superblock named a first segment behind its own active one, which no open accepted.
+    @Test func `A truncation of everything just after a roll leaves a log that opens`() throws {
+        let disk = SimulatedDisk()
+        let log = try openWithEvents(disk)
+        #expect(try log.store.rotate())
+        try log.store.truncate(before: 4)
+        try log.store.abandon()
+        let again = try StoreHarness(disk, seed: 2)
+        #expect(again.store.firstLSN == 4 && again.store.writtenLSN == 3)
+    }
+
+    /// The new segment begins at the first LSN kept: recovery took the one before it, which it needs, for a left-over.
+    @Test(arguments: [false, true])
+    func `A roll just after a truncation of everything leaves a log that opens`(closesCleanly: Bool) throws {
+        let disk = SimulatedDisk()
+        let log = try openWithEvents(disk)
+        try log.store.truncate(before: 4)
+        #expect(try log.store.rotate())
+        if closesCleanly { try log.store.closeCleanly() } else { try log.store.abandon() }
+        for seed in 2..<5 {
+            let again = try StoreHarness(disk, seed: UInt64(seed))
+            #expect(again.store.firstLSN == 4)
+            try again.append([[UInt8](repeating: 8, count: 100)])
+            #expect(try again.contents().count == seed - 1)
+            if seed % 2 == 0 { try again.store.abandon() } else { try again.store.closeCleanly() }
+        }
+    }
+}
