@@ -1,5 +1,5 @@
 public import SegmentStore
-import Synchronization
+import WalPlatform
 
 /// A disk in memory that can lose its power.
 ///
@@ -26,7 +26,7 @@ public final class SimulatedDisk: Sendable {
         var recording: DiskTrace?
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// Makes an empty disk.
     ///
@@ -44,7 +44,7 @@ public final class SimulatedDisk: Sendable {
     }
 
     init(_ model: DiskModel, capacity: Int? = nil) {
-        state = Mutex(State(model: model, capacity: capacity))
+        state = Guarded(State(model: model, capacity: capacity))
     }
 
     /// The disk as the place of a log's files, for the `storage` option.

@@ -73,9 +73,12 @@ struct OptionTests {
         let log = try WriteAheadLog.open(at: "/last", options: options)
         #expect(try log.append([1]) == .max)
         #expect(code { try log.append([2]) } == .lsnOverflow)
-        var batch = EventBatch()
-        try batch.append([3])
-        #expect(code { try log.append(batch) } == .lsnOverflow)
+        let refusal = code {
+            var batch = EventBatch()
+            try batch.append([3])
+            try log.append(batch)
+        }
+        #expect(refusal == .lsnOverflow)
         try log.shutdown()
         let again = try WriteAheadLog.open(at: "/last", options: options)
         #expect(try again.events().map(\.lsn) == [.max])

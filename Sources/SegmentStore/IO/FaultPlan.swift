@@ -1,4 +1,4 @@
-import Synchronization
+import WalPlatform
 
 /// Which calls of a `FaultStorage` fail, and how many there were.
 ///
@@ -19,7 +19,7 @@ package final class FaultPlan: Sendable {
         let effect: Fault.Effect
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     package init() {}
 

@@ -1,4 +1,4 @@
-import Synchronization
+import WalPlatform
 
 /// Reads the header blocks of segment files and says what is wrong with them.
 package struct HeaderReader: Sendable {

@@ -1,4 +1,4 @@
-import Synchronization
+import WalPlatform
 
 /// Reads everything with read calls and reports what is wrong.
 struct Verifier {

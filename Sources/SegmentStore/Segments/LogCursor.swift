@@ -1,4 +1,5 @@
 import Synchronization
+import WalPlatform
 
 /// A reader of consecutive events across segments. Holds the segment it is in, and no other.
 ///

@@ -1,4 +1,5 @@
 package import Synchronization
+package import WalPlatform
 
 /// A segment as readers and the catalogue see it. The object outlives its file's name: whoever holds it may finish reading.
 package final class Segment: Sendable {
@@ -16,7 +17,7 @@ package final class Segment: Sendable {
     package let base: UInt64
     package let sequence: UInt64
     package let path: String
-    package let info: Mutex<Info>
+    package let info: Guarded<Info>
     /// How far the active segment's frames have been written; readers go no further.
     package let writtenEnd: Atomic<UInt64>
 
@@ -24,7 +25,7 @@ package final class Segment: Sendable {
         self.base = base
         self.sequence = sequence
         self.path = path
-        info = Mutex(Info(state: state, end: end))
+        info = Guarded(Info(state: state, end: end))
         writtenEnd = Atomic(end ?? UInt64(Layout.blockSize))
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import WalPlatform
 
 /// A segment opened for reading: its header checked against the catalogue, and the bytes of its frames within reach.
 package final class SegmentReader {

@@ -1,4 +1,5 @@
 import Synchronization
+import WalPlatform
 
 extension LogStore {
     private static let prewriteSlice: UInt64 = 1 << 20

@@ -1,4 +1,5 @@
 import Synchronization
+import WalPlatform
 
 extension LogStore {
     /// Drops the events before `lsn`, so that it becomes the first; files go by whole segments. Returns the paths removed.

@@ -1,4 +1,5 @@
 import Synchronization
+import WalPlatform
 
 extension LogStore {
     /// How many rolled segments may wait to be settled before the writer has to.

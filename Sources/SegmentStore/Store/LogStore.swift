@@ -43,10 +43,10 @@ package final class LogStore: Sendable {
     let identity: LogIdentity
 
     let writer = WriterState()
-    let syncState: Mutex<SyncState>
-    let spare = Mutex<SpareSegment?>(nil)
-    let catalog: Mutex<Catalog>
-    let failed = Mutex<WalError?>(nil)
+    let syncState: Guarded<SyncState>
+    let spare = Guarded<SpareSegment?>(nil)
+    let catalog: Guarded<Catalog>
+    let failed = Guarded<WalError?>(nil)
 
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
@@ -71,8 +71,8 @@ package final class LogStore: Sendable {
         epoch = superblock.epoch
         incarnation = superblock.incarnation
         identity = superblock.identity
-        syncState = Mutex(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
-        self.catalog = Mutex(catalog)
+        syncState = Guarded(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
+        self.catalog = Guarded(catalog)
         first = Atomic(superblock.firstLSN)
         self.written = Atomic(written.lsn)
         self.durable = Atomic(durable.lsn)

@@ -1,17 +1,17 @@
-import Synchronization
+import WalPlatform
 
 /// The file LOG with its two slots. Used under the sync lock only.
 package final class SuperblockFile: Sendable {
     private let file: any StorageFile
     private let flaws: StoreFlaws
     /// The slot that is overwritten last: the one that is whole and newest.
-    private let last: Mutex<Int>
+    private let last: Guarded<Int>
 
     /// - Parameter best: the slot to be overwritten last, where the other is older or damaged.
     package init(_ file: any StorageFile, best: Int? = nil, flaws: StoreFlaws = []) {
         self.file = file
         self.flaws = flaws
-        last = Mutex(best ?? 1)
+        last = Guarded(best ?? 1)
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.

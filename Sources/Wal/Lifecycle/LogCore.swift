@@ -21,8 +21,8 @@ final class LogCore: Sendable {
     /// Held during system calls.
     let maintenanceLock = Lock()
 
-    private let writerThread = Mutex<SystemThread?>(nil)
-    private let maintenanceThread = Mutex<SystemThread?>(nil)
+    private let writerThread = Guarded<SystemThread?>(nil)
+    private let maintenanceThread = Guarded<SystemThread?>(nil)
     private let hasEnded = Atomic<Bool>(false)
     /// What a shutdown that finds the log closed must say: that not all of it was made durable.
     private let endError = SharedError()

@@ -14,7 +14,7 @@ final class ObserverHub: Sendable {
     private let label: String
     private let limit: Int
     /// Innermost: nothing is called while it is held.
-    private let contents = Mutex(Contents())
+    private let contents = Guarded(Contents())
     private let news = WaitWord()
     private let lostEvents = Atomic<UInt64>(0)
 

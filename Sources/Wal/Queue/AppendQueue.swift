@@ -48,6 +48,10 @@ final class AppendQueue: @unchecked Sendable {
     }
 
     struct State: ~Copyable {
+        // First, because the sanitizer notes a change of any field at the address of the whole: that must be none of
+        // the atomics, which are read without the lock.
+        var gate = Gate.open
+
         /// The LSN of the next event.
         ///
         /// Assigned here and nowhere else, after every check.
@@ -58,7 +62,6 @@ final class AppendQueue: @unchecked Sendable {
         let writtenBytes = Atomic<UInt64>(0)
         let phase = Atomic<UInt8>(Gate.open.rawValue)
 
-        var gate = Gate.open
         var writerMode = WriterMode.busy
         /// The largest `appendedBytes` and LSN the bounds allow now.
         var admitBytes: UInt64

@@ -1,5 +1,5 @@
 internal import SegmentStore
-internal import Synchronization
+import WalPlatform
 
 /// Tasks that wait for durability, for writing, or for room in the queue: suspended, not blocking a thread.
 ///
@@ -29,7 +29,7 @@ final class AsyncWaiters: Sendable {
     }
 
     /// Innermost: nothing is called while it is held.
-    private let contents = Mutex(Contents())
+    private let contents = Guarded(Contents())
 
     /// Suspends until somebody resumes the entry.
     ///

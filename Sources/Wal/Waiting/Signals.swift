@@ -6,7 +6,7 @@ internal import WalPlatform
 ///
 /// Innermost lock.
 final class SharedError: Sendable {
-    private let error = Mutex<WalError?>(nil)
+    private let error = Guarded<WalError?>(nil)
 
     var value: WalError? { error.withLock { $0 } }
 

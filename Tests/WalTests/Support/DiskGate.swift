@@ -1,5 +1,4 @@
 import SegmentStore
-import Synchronization
 import WalPlatform
 
 /// Holds up, or fails, calls on segment files, so that a test can look at what must not have happened yet.
@@ -11,7 +10,7 @@ final class DiskGate: Sendable {
         var passed: [StorageError.Operation: Int] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let moved = WaitWord()
 
     /// The storage with the gate in front of segment files.

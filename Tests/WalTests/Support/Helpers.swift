@@ -1,6 +1,5 @@
 import Foundation
 import SegmentStore
-import Synchronization
 import Testing
 import Wal
 import WalPlatform
@@ -14,10 +13,10 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
 
 /// A value that threads of a test set and read.
 final class Shared<Value: Sendable>: Sendable {
-    private let stored: Mutex<Value>
+    private let stored: Guarded<Value>
 
     init(_ value: Value) {
-        stored = Mutex(value)
+        stored = Guarded(value)
     }
 
     var value: Value {

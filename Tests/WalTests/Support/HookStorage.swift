@@ -1,9 +1,9 @@
 import SegmentStore
-import Synchronization
+import WalPlatform
 
 /// The name that each open file has now; a segment is renamed while it is open.
 private final class FileNames: Sendable {
-    private let names = Mutex<(next: Int, byNumber: [Int: String])>((0, [:]))
+    private let names = Guarded<(next: Int, byNumber: [Int: String])>((0, [:]))
 
     func add(_ path: String) -> Int {
         names.withLock { names in

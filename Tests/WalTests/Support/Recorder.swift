@@ -1,9 +1,9 @@
-import Synchronization
+import WalPlatform
 import Wal
 
 /// An observer that keeps what it hears.
 final class Recorder: WalObserver {
-    private let heard = Mutex<[WalEvent]>([])
+    private let heard = Guarded<[WalEvent]>([])
 
     func log(_ log: String, did event: WalEvent) {
         heard.withLock { $0.append(event) }
