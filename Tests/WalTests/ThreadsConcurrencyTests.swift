@@ -40,7 +40,7 @@ struct ThreadsConcurrencyTests {
         try onThreads(13) { thread in
             if thread < 8 {
                 var mine: [(LSN, String)] = []
-                for step in 0..<150 {
+                for step in 0..<500 {
                     do {
                         mine += try Self.append(log, thread, step)
                     } catch {
@@ -99,7 +99,7 @@ struct ThreadsConcurrencyTests {
 
     @Test(
         "Closing, shutting down and dropping the log under load", .timeLimit(.minutes(4)),
-        arguments: ["close", "shutdown", "both"], 0..<4)
+        arguments: ["close", "shutdown", "both"], 0..<6)
     func end(how: String, round: Int) throws {
         let disk = SimulatedDisk()
         var options = testOptions(disk.storage, sync: round % 2 == 0 ? .batch : .never, segmentSize: 16 << 10)

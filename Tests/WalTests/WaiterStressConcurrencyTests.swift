@@ -16,7 +16,7 @@ struct WaiterStressConcurrencyTests {
             at: "/waiters", options: testOptions(SimulatedDisk().storage, sync: sync, segmentSize: 64 << 10))
         let wrong = Shared(0)
         try onThreads(8) { thread in
-            for step in 0..<600 {
+            for step in 0..<1200 {
                 let error = code {
                     switch thread {
                     case 0: try log.append([1, 2, 3])

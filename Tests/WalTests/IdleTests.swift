@@ -1,0 +1,90 @@
+import Foundation
+import SegmentStore
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+@Suite("An idle log costs nothing, and a forgotten one goes by itself", .serialized)
+struct IdleTests {
+    /// Processor time of the calling process, user and system.
+    static func processorSeconds() -> Double {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF, &usage)
+        let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+        return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
+    }
+
+    @Test("The counters answer in every state", .timeLimit(.minutes(1)))
+    func statistics() throws {
+        let gate = DiskGate()
+        let options = testOptions(gate.guarding(SimulatedDisk().backend), sync: .never)
+        let log = try WriteAheadLog.open(at: "/stats", options: options)
+        #expect(log.stats() == log.stats())
+        gate.shut(.write)
+        for _ in 0..<3 { try log.append([1, 2, 3]) }
+        let queued = log.stats()
+        #expect(queued.appendedEvents == 3 && queued.queuedEvents == 3 && queued.queuedBytes > 0)
+        #expect(queued.lastAssignedLSN == 3 && queued.lastLSN == 0 && queued.durableLSN == 0 && queued.firstLSN == 1)
+        #expect(code { try log.shutdown(timeout: .zero) } == .timedOut)
+        #expect(log.stats().queuedEvents == 3)
+        gate.open()
+        try log.shutdown()
+        let closed = log.stats()
+        #expect(closed.durableLSN == 3 && closed.queuedEvents == 0 && closed.queuedBytes == 0)
+        #expect(closed.writtenGroups > 0 && closed.writtenBytes > 9)
+
+        let failing = try WriteAheadLog.open(at: "/stats-failed", options: options)
+        gate.fail(.write, ErrorNumber.io)
+        #expect(code { try failing.appendDurably([1]) } == .failed)
+        #expect(code { try failing.append([1]) } == .failed)
+        #expect(failing.stats().appendedEvents == 1 && failing.stats().refusedAppends == 1)
+        try failing.close()
+        #expect(failing.stats().queuedEvents == 1)
+    }
+
+    #if os(Linux) || os(macOS)
+    @Test("After its work the log's threads sleep", .timeLimit(.minutes(1)))
+    func sleeps() async {
+        // In a process of its own: other tests work in this one.
+        await #expect(processExitsWith: .success) {
+            for sync in [SyncPolicy.batch, .never, .interval(.milliseconds(1)), .bytes(1 << 20)] {
+                let log = try WriteAheadLog.open(
+                    at: "/sleeps", options: testOptions(SimulatedDisk().storage, sync: sync))
+                for _ in 0..<100 { try log.append([1]) }
+                try log.flush()
+                // The position is recorded once the log has been idle for a moment; after that nothing is due.
+                SystemClock.sleep(nanoseconds: 300_000_000)
+                let before = IdleTests.processorSeconds()
+                SystemClock.sleep(nanoseconds: 400_000_000)
+                // A thread that spins takes 0.4 s.
+                precondition(IdleTests.processorSeconds() - before < 0.2, "the idle log is busy")
+                try log.shutdown()
+            }
+        }
+    }
+    #endif
+
+    @Test("Logs dropped without closing, with events queued or a reader at work, free the lock", .timeLimit(.minutes(1)))
+    func dropped() throws {
+        let disk = SimulatedDisk()
+        for round in 0..<20 {
+            var log: WriteAheadLog? = try WriteAheadLog.open(at: "/dropped", options: testOptions(disk.storage))
+            try log?.append([UInt8](repeating: 1, count: 1000))
+            if round % 2 == 0 {
+                try log?.replay { _ in
+                    // The last reference but the one that replays.
+                    log = nil
+                    return .continue
+                }
+            }
+            log = nil
+            waitUntil {
+                guard let next = try? WriteAheadLog.open(at: "/dropped", options: testOptions(disk.storage)) else {
+                    return false
+                }
+                return (try? next.close()) != nil
+            }
+        }
+    }
+}
