@@ -10,7 +10,12 @@ struct IdleTests {
     /// Processor time of the calling process, user and system.
     static func processorSeconds() -> Double {
         var usage = rusage()
+        #if canImport(Glibc)
+        // An enumeration there, whose call takes a plain number.
+        getrusage(CInt(RUSAGE_SELF.rawValue), &usage)
+        #else
         getrusage(RUSAGE_SELF, &usage)
+        #endif
         let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
         return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
     }
@@ -65,7 +70,8 @@ struct IdleTests {
     }
     #endif
 
-    @Test("Logs dropped without closing, with events queued or a reader at work, free the lock", .timeLimit(.minutes(1)))
+    @Test(
+        "Logs dropped without closing, with events queued or a reader at work, free the lock", .timeLimit(.minutes(1)))
     func dropped() throws {
         let disk = SimulatedDisk()
         for round in 0..<20 {

@@ -1,5 +1,5 @@
-import WalPlatform
 import Wal
+import WalPlatform
 
 /// An observer that keeps what it hears.
 final class Recorder: WalObserver {
