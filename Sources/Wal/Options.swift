@@ -42,6 +42,11 @@ extension WriteAheadLog {
         ///
         /// The default is `.strict`.
         public var recovery = RecoveryMode.strict
+        /// Reads all of the log at open instead of its end alone, so that damage in an old segment is found too: refused by
+        /// strict recovery, cut by point-in-time recovery. Costs reading the whole log.
+        ///
+        /// The default is false.
+        public var deepRecovery = false
         /// The LSN of the first event of a new log; ignored for an existing one.
         ///
         /// The default is 1.
@@ -120,6 +125,7 @@ extension WriteAheadLog.Options {
         store.indexSpacing = indexSpacing
         store.preallocation = preallocation ?? defaultPreallocation
         store.recovery = recovery
+        store.deepRecovery = deepRecovery
         store.startLSN = startLSN.rawValue
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing

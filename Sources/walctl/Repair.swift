@@ -11,13 +11,15 @@ struct Repair: ParsableCommand {
             tail is cut as every open does.
 
             Then all of the log is read. Damage in a sealed segment further back doesn't keep a log from opening and is \
-            not cut; it is reported, and the exit code is 1.
+            not cut: what comes behind it stays readable. It is reported, and the exit code is 1. With --deep such damage \
+            is cut as well, and everything behind it goes to the quarantine.
 
             With --dry-run nothing is changed: it says what would be done, and exits with 1 if there is damage.
 
             EXAMPLES
               walctl repair orders.wal --dry-run
               walctl repair orders.wal
+              walctl repair orders.wal --deep
             """)
 
     @OptionGroup var log: LogArgument
@@ -25,12 +27,15 @@ struct Repair: ParsableCommand {
     @Flag(help: "Change nothing; say what would be done.")
     var dryRun = false
 
+    @Flag(help: "Read all of the log first, and cut at the first damage wherever it is.")
+    var deep = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
         try reportingErrors {
-            let log = try dryRun ? openForReading(log.log, recovery: .pointInTime) : openForRepair(log.log)
+            let log = try openForRepair(log.log)
             let recovery = log.recovery
             let report = try verified(log)
             if dryRun { try log.close() } else { try log.shutdown() }
@@ -45,6 +50,8 @@ struct Repair: ParsableCommand {
     private func openForRepair(_ path: String) throws(WalError) -> WriteAheadLog {
         var options = WriteAheadLog.Options()
         options.recovery = .pointInTime
+        options.deepRecovery = deep
+        options.readOnly = dryRun
         options.createIfMissing = false
         return try WriteAheadLog.open(at: path, options: options)
     }

@@ -56,6 +56,16 @@ struct DamageTests {
         let repaired = try Tool.run("repair", folder.log, "--dry-run")
         #expect(repaired.status == 1)
         #expect(try folder.contents() == before)
+
+        // Cut there only on request; then the log is whole again, up to the damage.
+        let planned = try Tool.run("repair", folder.log, "--deep", "--dry-run")
+        #expect(planned.status == 1)
+        #expect(planned.text.contains("would keep"))
+        #expect(try folder.contents() == before)
+        let cut = try Tool.run("repair", folder.log, "--deep")
+        #expect(cut.status == 0, "\(cut.text) \(cut.errors)")
+        #expect(try Tool.run("cat", folder.log).text == text(0..<first - 1))
+        #expect(try Tool.run("verify", folder.log).status == 0)
     }
 
     @Test func `repair keeps all before a missing segment and puts the rest aside; a dry run changes nothing`() throws {

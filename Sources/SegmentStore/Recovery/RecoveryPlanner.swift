@@ -21,7 +21,9 @@ package struct RecoveryPlanner: Sendable {
 
     /// Makes the plan. With point-in-time recovery a log that turns out damaged is read a second time, all of it.
     package func plan(makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
-        guard options.recovery == .pointInTime else { return try plan(isDeep: false, makeNew: makeNew) }
+        guard options.recovery == .pointInTime else {
+            return try plan(isDeep: options.deepRecovery, makeNew: makeNew)
+        }
         if options.deepRecovery { return try plan(isDeep: true, makeNew: makeNew) }
         do {
             return try plan(isDeep: false, makeNew: makeNew)

@@ -4,8 +4,8 @@ package struct StoreOptions: Sendable {
     package var indexSpacing = 64 << 10
     package var preallocation = Preallocation.allocated
     package var recovery = RecoveryMode.strict
-    /// With point-in-time recovery: reads everything even where the end of the log looks well, so that damage in an old
-    /// segment is found and cut off too. Costs the whole log.
+    /// Reads everything even where the end of the log looks well, so that damage in an old segment is found too: refused, or
+    /// cut off by point-in-time recovery. Costs the whole log.
     package var deepRecovery = false
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
