@@ -5,16 +5,7 @@ import Testing
 import Wal
 import WalPlatform
 
-/// Exit-test bodies capture nothing: what they need comes through the environment of the process they begin as.
 private enum KillPlan {
-    static let variable = "WAL_KILL_TEST_PLAN"
-
-    static func set(_ text: String) { setenv(variable, text, 1) }
-
-    static func parts() -> [String] {
-        (ProcessInfo.processInfo.environment[variable] ?? "").split(separator: "|").map(String.init)
-    }
-
     static func policy(_ name: String) -> SyncPolicy {
         switch name {
         case "batch": .batch
@@ -97,9 +88,9 @@ struct KillTests {
         let (path, notes) = (directory.path + "/log", directory.path + "/notes")
         var (events, flushed, durable): (UInt64, UInt64, UInt64) = (0, 0, 0)
         for round in 0..<14 {
-            KillPlan.set("\(path)|\(notes)|\(policy)|\(round)")
-            await #expect(processExitsWith: .signal(SIGKILL)) {
-                try KillTests.appendUntilKilled(KillPlan.parts())
+            let plan = [path, notes, policy, "\(round)"]
+            await #expect(processExitsWith: .signal(SIGKILL)) { [plan = plan as [String]] in
+                try KillTests.appendUntilKilled(plan)
             }
             let log = try await WriteAheadLog.open(at: path, options: Self.killOptions(KillPlan.policy(policy)))
             #expect(log.recovery.damage == nil, "round \(round)")
