@@ -4,7 +4,7 @@ import Wal
 
 /// Measures this engine beside the floor, the contestants in turn within each round (A B C A B C).
 ///
-///     walbench [--rounds N] [--scale X] [--workload W1|W2|W7]… [--directory DIR]
+///     walbench [--rounds N] [--scale X] [--workload W1|W2|W2b|W7]… [--engine PART OF A NAME] [--directory DIR]
 @main
 struct Walbench {
     struct Contestant {
@@ -15,6 +15,7 @@ struct Walbench {
     var rounds = 5
     var scale = 1.0
     var workloads: [String] = []
+    var engine = ""
     var directory = NSTemporaryDirectory()
 
     static func main() {
@@ -36,6 +37,7 @@ struct Walbench {
             case "--rounds": rounds = Int(value) ?? rounds
             case "--scale": scale = Double(value) ?? scale
             case "--workload": workloads.append(value)
+            case "--engine": engine = value
             case "--directory": directory = value
             default: throw BenchmarkError.wrongContents("unknown option \(option)")
             }
@@ -94,8 +96,9 @@ struct Walbench {
             ])
     }
 
-    private func measure(_ title: String, _ contestants: [Contestant]) throws {
+    private func measure(_ title: String, _ all: [Contestant]) throws {
         print(title)
+        let contestants = all.filter { engine.isEmpty || $0.name.contains(engine) }
         var results = contestants.map { _ in [Double]() }
         for _ in 0..<rounds {
             for (index, contestant) in contestants.enumerated() {
