@@ -40,7 +40,13 @@ let package = Package(
             name: "CZstd", pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .target(name: "CWalPlatform"),
-        .target(name: "WalPlatform", dependencies: ["CWalPlatform", systemPackage], swiftSettings: settings),
+        // `FilePath` and `Errno` in a module of their own, which `Wal` re-exports without the rest of the platform's.
+        .target(
+            name: "WalSystemTypes", dependencies: [systemPackage], path: "Sources/WalPlatform/SystemTypes",
+            swiftSettings: settings),
+        .target(
+            name: "WalPlatform", dependencies: ["CWalPlatform", "WalSystemTypes", systemPackage],
+            exclude: ["SystemTypes"], swiftSettings: settings),
         .target(
             name: "SegmentStore",
             dependencies: [
@@ -48,7 +54,7 @@ let package = Package(
                 .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
             ],
             swiftSettings: settings),
-        .target(name: "Wal", dependencies: ["SegmentStore", "WalPlatform"], swiftSettings: settings),
+        .target(name: "Wal", dependencies: ["SegmentStore", "WalPlatform", "WalSystemTypes"], swiftSettings: settings),
         .target(name: "WalSimulation", dependencies: ["SegmentStore", "WalPlatform"], swiftSettings: settings),
         .executableTarget(
             name: "walctl",

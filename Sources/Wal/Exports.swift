@@ -1,2 +1,3 @@
 @_exported public import SegmentStore
-@_exported public import WalPlatform
+// `FilePath` and `Errno` alone: the platform's locks and threads are nobody else's business.
+@_exported public import WalSystemTypes

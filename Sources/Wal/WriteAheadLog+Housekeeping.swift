@@ -1,3 +1,5 @@
+internal import WalPlatform
+
 extension WriteAheadLog {
     /// Starts a new segment behind all that was accepted before the call, unless the newest one has no events.
     ///

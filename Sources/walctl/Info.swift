@@ -44,7 +44,7 @@ struct LogFacts {
     var segments: [SegmentInfo]
     var quarantine: [QuarantinedFile]
 
-    private var eventCount: UInt64 { lastLSN.rawValue + 1 - firstLSN.rawValue }
+    private var eventCount: UInt64 { lastLSN < firstLSN ? 0 : lastLSN.rawValue - firstLSN.rawValue + 1 }
 
     var json: JSON {
         .object([

@@ -66,6 +66,7 @@ struct Repair: ParsableCommand {
             lines.append("\(dryRun ? "would cut" : "cut      ")  \(naturalSize(recovery.bytesCut))")
         }
         lines += recovery.quarantined.map { "put aside  quarantine/\($0)" }
+        lines += recovery.notKept.map { "not kept   the torn part of \($0)" }
         lines += left.map { "still damaged: \($0.error)" }
         return lines.joined(separator: "\n")
     }

@@ -24,6 +24,7 @@ extension RecoveryReport {
             ("durableLSN", .unsigned(durableLSN.rawValue)), ("segmentCount", .integer(segmentCount)),
             ("segmentsScanned", .integer(segmentsScanned)), ("bytesScanned", .unsigned(bytesScanned)),
             ("bytesCut", .unsigned(bytesCut)), ("quarantined", .array(quarantined.map { .string($0) })),
+            ("notKept", .array(notKept.map { .string($0) })),
             ("removed", .array(removed.map { .string($0) })), ("damage", damage?.json ?? .null),
         ])
     }

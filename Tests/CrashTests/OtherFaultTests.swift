@@ -74,8 +74,10 @@ struct OtherFaultTests {
 
     /// After a failed sync the kernel holds pages for clean that never reached the medium; the next sync reports success
     /// and writes nothing. What recovery read from memory must be written again before it counts as durable.
-    @Test(arguments: [StoreFlaws(), .skipsRewrite])
-    func `Reopening after a failed sync writes again what it read before it is durable`(_ flaws: StoreFlaws) throws {
+    @Test(
+        "Promise 3: reopening after a failed sync writes again what no watermark vouches for, before it is durable",
+        arguments: [StoreFlaws(), .skipsRewrite])
+    func reopeningRewritesWhatNothingVouchesFor(_ flaws: StoreFlaws) throws {
         let disk = SimulatedDisk()
         let cache = ForgetfulCache(disk.backend)
         let log = try open(cache, seed: 1, flaws: flaws)

@@ -3,6 +3,7 @@ import WalPlatform
 extension StorageError {
     /// No room on the disk or in the quota.
     package var isNoSpace: Bool { errno == ErrorNumber.noSpace || errno == ErrorNumber.quota }
+    package var isPermission: Bool { errno == ErrorNumber.permission || errno == ErrorNumber.notPermitted }
     package var isNotFound: Bool { errno == ErrorNumber.notFound }
     package var alreadyExists: Bool { errno == ErrorNumber.alreadyExists }
 

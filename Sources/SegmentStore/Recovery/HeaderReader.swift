@@ -91,6 +91,12 @@ package struct HeaderReader: Sendable {
         }
     }
 
+    /// Whether the file ends in a footer of this segment: a footer-shaped payload at the end of a file is none.
+    package func hasFooter(_ file: any StorageFile, identity: LogIdentity, sequence: UInt64) throws(WalError) -> Bool {
+        guard let footer = try footer(file) else { return false }
+        return footer.identity == identity && footer.sequence == sequence
+    }
+
     /// Whether a segment whose file is gone was truncated away, here or by another process: the low mark says so.
     package func isTruncatedAway(_ segment: Segment) throws(WalError) -> Bool {
         if segment.info.withLock({ $0.isRemoved }) { return true }

@@ -26,15 +26,8 @@ package struct Quarantine: Sendable {
 
     /// Copies a range of a file into a new file of the folder, durably. Returns its name.
     package func copy(_ name: String, range: Range<UInt64>, tag: UInt32) throws(StorageError) -> String {
-        let target = "\(name).\(range.lowerBound).\(tag)"
         let source = try storage.open(directory + "/" + name, .readOnly)
-        let copy: any StorageFile
-        do {
-            copy = try storage.create(folder + "/" + target)
-        } catch  where error.alreadyExists {
-            // Made by an earlier try of this same repair, which may have stopped in the middle: written again.
-            copy = try storage.open(folder + "/" + target, .readWrite)
-        }
+        let (copy, target) = try create("\(name).\(range.lowerBound).\(tag)")
         let window = ByteWindow(source, limit: min(range.upperBound, try source.size()))
         var offset = range.lowerBound
         while offset < window.limit {
@@ -48,6 +41,21 @@ package struct Quarantine: Sendable {
         try source.close()
         if !flaws.contains(.quarantinesWithoutSync) { try storage.syncDirectory(folder) }
         return target
+    }
+
+    /// Makes a file of a name that is free: an earlier try of the same repair, stopped in the middle, keeps what it saved.
+    private func create(_ name: String) throws(StorageError) -> (any StorageFile, String) {
+        var target = name
+        var number = 1
+        while true {
+            do throws(StorageError) {
+                return (try storage.create(folder + "/" + target), target)
+            } catch {
+                guard error.alreadyExists, number < 1000 else { throw error }
+                number += 1
+                target = "\(name).\(number)"
+            }
+        }
     }
 
     /// Moves a whole file into the folder, durably. Returns its name there.

@@ -11,6 +11,7 @@ package struct RecoveryApply {
         package var segments: [WritableSegment?]
         package var found: [RecoveryPlan.Found]
         package var quarantined: [String]
+        package var notKept: [String]
     }
 
     let directory: String
@@ -18,6 +19,7 @@ package struct RecoveryApply {
     let options: StoreOptions
     var plan: RecoveryPlan
     private var quarantined: [String] = []
+    private var notKept: [String] = []
     private var storage: any Storage { environment.storage }
     private var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
     private var quarantine: Quarantine { Quarantine(storage: storage, directory: directory, flaws: flaws) }
@@ -142,13 +144,18 @@ package struct RecoveryApply {
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
-        guard survey.hasFrame, let end = survey.end, end - offset <= budget else { return }
+        guard survey.hasFrame, let end = survey.end else { return }
+        guard end - offset <= budget else {
+            notKept.append(segment.name)
+            return
+        }
         do throws(StorageError) {
             try quarantine.prepare()
             quarantined.append(try quarantine.copy(segment.name, range: offset..<end, tag: tag))
             budget -= end - offset
         } catch  where error.isNoSpace {
-            // Never acknowledged as durable, and there is no room to keep it.
+            // Never acknowledged as durable, and there is no room to keep it: the report says so.
+            notKept.append(segment.name)
         }
     }
 
@@ -241,7 +248,7 @@ package struct RecoveryApply {
         }
         return Result(
             superblock: superblock, superblockFile: file, segments: segments, found: plan.segments,
-            quarantined: quarantined)
+            quarantined: quarantined, notKept: notKept)
     }
 
     private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {

@@ -72,13 +72,15 @@ package struct RecoveryPlan: Sendable {
     }
 
     /// The report of an open that did what the plan says.
-    package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String]) -> RecoveryReport {
+    package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [])
+        -> RecoveryReport
+    {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
         cutBytes += bytesDiscarded
         return RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,
-            bytesCut: cutBytes, quarantined: quarantined, removed: leftovers, damage: damage)
+            bytesCut: cutBytes, quarantined: quarantined, notKept: notKept, removed: leftovers, damage: damage)
     }
 }

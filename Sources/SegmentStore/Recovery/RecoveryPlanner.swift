@@ -86,6 +86,12 @@ package struct RecoveryPlanner: Sendable {
         plan.superblockSlot = slot
         if !plan.isNew { try completeEnds(&plan) }
         plan.bytesDiscarded = try sizes(of: plan.discarded)
+        if !plan.isNew, plan.cut == nil, plan.superblock.firstLSN > plan.end.lsn + 1 {
+            throw WalError(
+                .corrupted,
+                "the superblock says that the log begins at LSN \(plan.superblock.firstLSN), but it ends at \(plan.end.lsn); \(RecoveryScan.advice)",
+                path: headers.path(FileNames.superblock))
+        }
         return plan
     }
 
@@ -260,7 +266,9 @@ package struct RecoveryPlanner: Sendable {
                 try storage.open(headers.path(name), .readOnly)
             }
             defer { headers.close(file) }
-            if try headers.footer(file) != nil {
+            if try headers.hasFooter(
+                file, identity: plan.superblock.identity, sequence: plan.segments[index].sequence)
+            {
                 plan.segments[index].isSealed = true
                 continue
             }

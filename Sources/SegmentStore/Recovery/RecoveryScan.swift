@@ -63,7 +63,8 @@ package struct RecoveryScan {
             if let successor {
                 // RecoveryTable: "rolled".
                 found[index].end = chain.mark(in: found[index].base)
-                found[index].isSealed = try headers.footer(file) != nil
+                found[index].isSealed = try headers.hasFooter(
+                    file, identity: superblock.identity, sequence: found[index].sequence)
                 headers.close(file)
                 index += 1
                 header = successor
@@ -82,8 +83,20 @@ package struct RecoveryScan {
                 chain.accept(frame)
                 continue
             }
+            if case .fault(.body, let damaged?) = check, isDeep, damaged.nextLSN <= superblock.firstLSN {
+                // Its events were truncated away: nothing that is kept is concerned.
+                chain.accept(damaged)
+                tally = SegmentTally(spacing: header.indexSpacing, from: .max)
+                continue
+            }
             plan.tally = tally
-            if let verdict = try judgeEnd(index, chain: chain, file: file, header: header) { return verdict }
+            var isMalformed = false
+            if case .whole = check { isMalformed = true }
+            if let verdict = try judgeEnd(
+                index, chain: chain, file: file, header: header, isMalformed: isMalformed)
+            {
+                return verdict
+            }
             // Written while it was being judged: read again from here.
             window = try self.window(file, header)
         }
@@ -162,11 +175,12 @@ package struct RecoveryScan {
     // MARK: The end
 
     private mutating func judgeEnd(
-        _ index: Int, chain: FrameChain, file: any StorageFile, header: SegmentHeader
+        _ index: Int, chain: FrameChain, file: any StorageFile, header: SegmentHeader, isMalformed: Bool
     ) throws(WalError) -> RecoveryPlan? {
         let survey = try survey(file, salt: header.salt, from: chain.offset)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
-        if writerIsLive, try isWholeNow(chain, file, header) { return nil }
+        // A frame whose records can't be decoded does not become another one by waiting.
+        if writerIsLive, !isMalformed, try isWholeNow(chain, file, header) { return nil }
         let evidence = TailEvidence(
             successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
@@ -184,7 +198,7 @@ package struct RecoveryScan {
             return finish(index, chain: chain, discard: true)
         case .end, .crossOver, .acceptFrame:
             // The last two can't be: the evidence given rules them out.
-            plan.outcome = .unclean
+            plan.outcome = superblock.isClean && chain.nextLSN == superblock.watermark.lsn + 1 ? .clean : .unclean
             return finish(index, chain: chain, discard: false)
         }
     }

@@ -86,6 +86,11 @@ package struct Salvage {
             while let view = run.next() {
                 guard try event(view) else { return false }
             }
+            if !run.isEmpty {
+                // Records that don't fit their frame, although its checksums hold.
+                nextLSN = run.nextLSN
+                guard try hole(gap(through: frame.nextLSN - 1)) else { return false }
+            }
             nextLSN = frame.nextLSN
             stop.offset = offset
         }

@@ -67,7 +67,8 @@ struct Verifier {
         guard store.options.readOnly else { return }
         let last = store.writtenLSN
         let path = store.directory
-        switch store.report.outcome {
+        let tail = store.tailFinding.withLock { $0 }
+        switch tail.outcome {
         case .tornTail:
             add(
                 .tornTail,
@@ -79,7 +80,7 @@ struct Verifier {
             add(.inProgress, WalError(.io, "another process is writing behind LSN \(last)", path: path))
         default: break
         }
-        if let damage = store.report.damage { add(.corruption, damage) }
+        if let damage = tail.damage { add(.corruption, damage) }
     }
 
     private mutating func check(
@@ -141,10 +142,15 @@ struct Verifier {
         }
         let isBody = fault == .body && header != nil
         let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
+        // Below the low mark no event is kept that could be concerned.
+        let isGone = isBody && through < store.firstLSN
         add(
-            .corruption,
+            isGone ? .derivable : .corruption,
             WalError(
-                .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: segment.path,
+                .corrupted,
+                isGone
+                    ? "a frame of events truncated away is damaged; no event that is kept is concerned"
+                    : "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: segment.path,
                 offset: chain.offset, lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, through))))
         guard isBody, let header else { return false }
         chain.accept(header)

@@ -211,9 +211,8 @@ extension LogStore {
     /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
     /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
     package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
-        // In this order: the low mark never passes what is written.
-        let first = firstLSN
-        let last = writtenLSN
+        // Seen together, or, beside the writer, in this order: the low mark never passes what is written.
+        let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
         let start = from == 0 ? first : from
         if start < first {
             throw WalError(

@@ -102,7 +102,7 @@ package struct Catalog: Sendable {
     package var active: WritableSegment?
     /// Rolled, and not yet known to be on stable storage, oldest first.
     package var unsettled: [WritableSegment] = []
-    /// On stable storage, waiting for index and footer, oldest first.
+    /// On stable storage, waiting for index and footer; one that could not be sealed goes to the end.
     package var unsealed: [WritableSegment] = []
 
     package init() {}

@@ -7,7 +7,9 @@ extension LogStore {
     /// Does the next background step that is due; returns false if none is.
     ///
     /// An error concerns that step alone unless `failure` is set after it; a step that failed is due again.
-    package func performMaintenance() throws(WalError) -> Bool {
+    ///
+    /// - Parameter backlog: how many rolled segments must await it before settling is due.
+    package func performMaintenance(settlingAt backlog: Int = 1) throws(WalError) -> Bool {
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { return false }
         if environment.flaws.contains(.sealsBeforeSettling) {
@@ -23,16 +25,26 @@ extension LogStore {
         } catch {
             refusal = error
         }
-        if catalog.withLock({ !$0.unsettled.isEmpty }) {
+        if unsettledCount >= max(1, backlog) {
             try sync()
             return true
         }
-        if try sealNext() { return true }
+        do throws(WalError) {
+            if try sealNext() { return true }
+        } catch {
+            refusal = refusal ?? error
+        }
+        if spareIsReady, try prewriteSpare() { return true }
         if let refusal { throw refusal }
-        return try prewriteSpare()
+        return false
     }
 
+    /// Rolled segments that are not yet known to be on stable storage.
+    package var unsettledCount: Int { catalog.withLock { $0.unsettled.count } }
+
     // MARK: The spare
+
+    private var spareIsReady: Bool { spare.withLock { $0 != nil } }
 
     /// A log that stays small needs no second file: the spare is made once part of the active segment is used.
     private func prepareSpare() throws(WalError) -> Bool {

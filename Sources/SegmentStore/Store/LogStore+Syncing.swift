@@ -85,7 +85,7 @@ extension LogStore {
             let first = catalog.segments.last {
                 $0.base <= superblock.firstLSN && $0.sequence <= superblock.activeSequence
             }
-            let unsealed = catalog.unsealed.first?.header.sequence ?? UInt64.max
+            let unsealed = catalog.unsealed.map(\.header.sequence).min() ?? UInt64.max
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
             return (first?.sequence ?? superblock.firstSequence, min(unsealed, unsettled, superblock.activeSequence))
         }

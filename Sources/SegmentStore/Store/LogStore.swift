@@ -48,6 +48,9 @@ package final class LogStore: Sendable {
     let catalog: Guarded<Catalog>
     let failed = Guarded<WalError?>(nil)
 
+    /// What the last look at the log's end found; moves on with `refresh`.
+    let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
+
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
     let durable: Atomic<UInt64>
@@ -67,6 +70,7 @@ package final class LogStore: Sendable {
         self.options = options
         self.environment = environment
         self.report = report
+        tailFinding = Guarded((report.outcome, report.damage))
         self.lock = lock
         epoch = superblock.epoch
         incarnation = superblock.incarnation
@@ -127,9 +131,7 @@ extension LogStore {
             let plan = try planner.plan { newSuperblock(options, environment) }
             if plan.isNew {
                 // Also where the directory was made by someone else, or by a try that was stopped before this.
-                try attempt("make the directory's name durable") { () throws(StorageError) in
-                    try environment.storage.syncDirectory(parent(of: directory))
-                }
+                try syncParent(of: directory, storage: environment.storage)
             }
             return try activate(plan, directory: directory, options: options, environment: environment, lock: lock)
         } catch {
@@ -189,6 +191,15 @@ extension LogStore {
         }
     }
 
+    private static func syncParent(of directory: String, storage: any Storage) throws(WalError) {
+        do throws(StorageError) {
+            try storage.syncDirectory(parent(of: directory))
+        } catch {
+            // A parent that may be passed through but not read belongs to somebody else, who made this directory.
+            guard error.isPermission else { throw error.wal("make the directory's name durable") }
+        }
+    }
+
     private static func parent(of directory: String) -> String {
         var path = Substring(directory)
         while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
@@ -234,7 +245,8 @@ extension LogStore {
         catalog.active = active
         let durable = watermark
         let report = apply.plan.report(
-            epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined)
+            epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined,
+            notKept: result.notKept)
         return LogStore(
             directory: directory, options: options, environment: environment, report: report, lock: lock,
             superblock: result.superblock, file: result.superblockFile, durable: durable, unvouched: unvouched,
@@ -303,6 +315,7 @@ extension LogStore {
             if plan.isNew { throw WalError(.notFound, "there is no log any more", path: directory) }
             let fresh = Self.readOnlyCatalog(plan, directory: directory)
             state.superblock = plan.superblock
+            tailFinding.withLock { $0 = (plan.outcome, plan.damage) }
             let oldest = max(plan.superblock.firstLSN, plan.segments.first?.base ?? 0)
             let moved = plan.end.lsn != written.load(ordering: .relaxed)
             catalog.withLock { catalog in

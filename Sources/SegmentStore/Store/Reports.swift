@@ -36,6 +36,9 @@ public struct RecoveryReport: Sendable, Hashable {
     public var bytesCut: UInt64
     /// Names of the files made in the quarantine folder.
     public var quarantined: [String]
+    /// Names of files whose torn part was cut without a copy in the quarantine folder: it was too long, or there was no room.
+    /// Nothing in it was ever acknowledged as durable.
+    public var notKept: [String]
     /// Names of left-over files (unfinished, or below the first LSN kept) that were removed.
     public var removed: [String]
     /// The damage, if any was found.

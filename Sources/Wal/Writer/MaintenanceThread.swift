@@ -11,8 +11,13 @@ struct MaintenanceThread: ~Copyable {
     private static let pauseNanoseconds: Int64 = 100_000_000
     private static let longestPauseNanoseconds: Int64 = 5_000_000_000
 
+    /// Under the policy `never` nobody waits for rolled segments to be on stable storage: they are settled some at a time, or
+    /// when the log is idle, which costs a busy writer less of the disk. The store lets no more than eight wait.
+    private static let lazyBacklog = 4
+
     private let core: LogCore
     private let store: LogStore
+    private let backlog: Int
     private let signal: MaintenanceSignal
 
     private var pause = Self.pauseNanoseconds
@@ -23,6 +28,7 @@ struct MaintenanceThread: ~Copyable {
     init(core: LogCore) {
         self.core = core
         store = core.store
+        backlog = core.options.sync == .never ? Self.lazyBacklog : 1
         signal = core.maintenance
         recordedLSN = core.store.durableLSN
     }
@@ -37,18 +43,20 @@ struct MaintenanceThread: ~Copyable {
                 signal.waitDeeply(while: seen) { !signal.stops }
             } else if now < notBefore {
                 signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
-            } else if !step() {
+            } else if !step(settlingAt: backlog) {
                 rest(seen)
             }
         }
     }
 
     /// Runs one background step; returns whether to look for another at once.
-    private mutating func step() -> Bool {
+    private mutating func step(settlingAt backlog: Int) -> Bool {
         let durable = store.durableLSN
         defer { if store.durableLSN != durable { core.durableMovedElsewhere() } }
         do throws(WalError) {
-            let isDone = try core.maintenanceLock.withLock { () throws(WalError) in try store.performMaintenance() }
+            let isDone = try core.maintenanceLock.withLock { () throws(WalError) in
+                try store.performMaintenance(settlingAt: backlog)
+            }
             pause = Self.pauseNanoseconds
             return isDone
         } catch {
@@ -70,7 +78,7 @@ struct MaintenanceThread: ~Copyable {
     /// Nothing is due: waits for something, recording the durable position if the log has been idle for long enough.
     private mutating func rest(_ seen: UInt32) {
         let now = (assigned: core.queue.lastAssigned, durable: store.durableLSN)
-        guard now.durable != recordedLSN else {
+        guard now.durable != recordedLSN || store.unsettledCount > 0 else {
             let recorded = recordedLSN
             let store = self.store
             signal.waitDeeply(while: seen) { !signal.stops && store.durableLSN == recorded }
@@ -79,6 +87,10 @@ struct MaintenanceThread: ~Copyable {
         guard now == activity else {
             activity = now
             signal.wait(while: seen, timeoutNanoseconds: Self.idleNanoseconds)
+            return
+        }
+        if store.unsettledCount > 0 {
+            _ = step(settlingAt: 1)
             return
         }
         recordedLSN = now.durable

@@ -3,7 +3,8 @@ import Testing
 import WalSimulation
 
 /// Promise 12: the directory is synced after create, rename and unlink. Only the simulated disk shows its absence.
-@Suite struct DirectorySyncTests {
+@Suite("Promise 12: the directory is synced after create, rename and unlink")
+struct DirectorySyncTests {
     /// A run through creation, rolls and truncation, with what must be there after a power cut at its end.
     private func run(_ disk: SimulatedDisk) throws -> (first: UInt64, durable: UInt64) {
         let log = try StoreHarness(disk)

@@ -4,7 +4,8 @@ import WalSimulation
 
 /// Promise 5: one flipped byte anywhere in durable data is a typed error with file, offset and LSN range, at open above
 /// the superblock's watermark, else on first read and in verify; files stay as they are and no wrong byte comes back.
-@Suite struct FlippedByteTests {
+@Suite("Promise 5: one flipped byte in durable data is a typed error, and changes no file")
+struct FlippedByteTests {
     private static let masks: [UInt8] = [0x01, 0x80, 0xFF]
 
     /// Which bytes of a segment file are what.

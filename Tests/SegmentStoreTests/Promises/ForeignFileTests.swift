@@ -4,7 +4,8 @@ import WalSimulation
 
 /// Promise 5, second half: a file that isn't a log, an unknown version or feature, another log's segment are refused, and
 /// nothing is touched.
-@Suite struct ForeignFileTests {
+@Suite("Promise 5: what is not this log is refused, untouched")
+struct ForeignFileTests {
     private func expectRefused(
         _ disk: SimulatedDisk, _ code: WalError.Code, path: String? = nil,
         sourceLocation: SourceLocation = #_sourceLocation

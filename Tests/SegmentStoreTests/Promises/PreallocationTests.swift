@@ -4,7 +4,8 @@ import WalSimulation
 
 /// Promise 6: zeros of a preallocated tail are not corruption; an unclean stop reopens without false alarm and without
 /// losing the preallocation.
-@Suite struct PreallocationTests {
+@Suite("Promise 6: zeros of a preallocated tail are not corruption")
+struct PreallocationTests {
     @Test(arguments: [Preallocation.growing, .allocated, .prewritten])
     func anUncleanStopReopensWithoutFalseAlarmAndKeepsThePreallocation(preallocation: Preallocation) throws {
         for events in 0..<12 {

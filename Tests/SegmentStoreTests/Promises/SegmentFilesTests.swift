@@ -4,7 +4,8 @@ import WalSimulation
 
 /// Promise 7: a missing, doubled or vanished segment file is found at open, a swapped one at open or on first read; no
 /// file is deleted because a list lacks it; a power cut after several rolls without a sync is not called corruption.
-@Suite struct SegmentFilesTests {
+@Suite("Promise 7: a missing, doubled, vanished or swapped segment file is found")
+struct SegmentFilesTests {
     /// An open is refused with one of these codes, and nothing has changed.
     private func expectRefused(
         _ disk: SimulatedDisk, _ codes: [WalError.Code], _ note: String,

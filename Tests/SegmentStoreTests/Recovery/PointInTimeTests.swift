@@ -91,10 +91,33 @@ import WalSimulation
         try log.store.truncate(before: 10)
         try log.store.closeCleanly()
         // Segment 7…12 holds the low mark, 10; frames of 768 bytes.
-        for (offset, note) in [(60, "header"), (4200, "LSN 7"), (4968, "LSN 8"), (4096 + 3 * 768 + 70, "LSN 10")] {
+        for (offset, note) in [(60, "header"), (4096 + 3 * 768 + 70, "LSN 10")] {
             let copy = SimulatedDisk(startingFrom: disk)
             copy.corrupt(StoreSample.path(base: 7), at: offset, xor: 1)
             try repair(copy, keeping: [:], firstLSN: 10, note)
+        }
+    }
+
+    @Test func damageToEventsThatWereTruncatedAwayCostsNothing() throws {
+        let sample = try StoreSample(segments: 3, eventsEach: 6, ending: .synced)
+        let disk = SimulatedDisk(startingFrom: sample.disk)
+        let log = try StoreSample.open(disk)
+        try log.store.truncate(before: 10)
+        try log.store.closeCleanly()
+        let kept = sample.events.filter { $0.key >= 10 }
+        // The bodies of LSN 7 and 8, in the segment 7…12 that holds the low mark.
+        for offset in [4200, 4968] {
+            let copy = SimulatedDisk(startingFrom: disk)
+            copy.corrupt(StoreSample.path(base: 7), at: offset, xor: 1)
+            let again = try StoreSample.open(copy) {
+                $0.recovery = .pointInTime
+                $0.deepRecovery = true
+            }
+            #expect(again.store.report.damage == nil && again.store.report.quarantined.isEmpty)
+            #expect(try again.contents() == kept)
+            let findings = try again.store.verify(progress: nil).findings
+            #expect(findings.map(\.kind) == [.derivable], "it is told, but concerns no event")
+            try again.store.abandon()
         }
     }
 
