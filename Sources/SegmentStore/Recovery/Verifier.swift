@@ -113,7 +113,9 @@ struct Verifier {
             }
             chain.accept(frame)
             report.frameCount += 1
-            report.eventCount += UInt64(frame.eventCount)
+            // The first segment may begin below the low mark: those events are read, but no longer part of the log.
+            let first = max(frame.firstLSN, store.firstLSN)
+            report.eventCount += frame.nextLSN > first ? frame.nextLSN - first : 0
             report.byteCount += UInt64(frame.size)
             progress?(report.byteCount, total)
         }
