@@ -45,7 +45,7 @@ import WalSimulation
 }
 
 /// A segment of three frames in memory, to be changed and checked.
-private struct FramesFile {
+struct FramesFile {
     var header = FormatSamples.header
     var bytes: [UInt8]
     var offsets: [Int] = []
