@@ -89,28 +89,11 @@ package struct SegmentHeader: Sendable, Hashable {
         return block
     }
 
-    /// How reading a header can fail. The order of the checks is that of the cases: a foreign file is never called damaged.
-    package enum Failure: Error, Sendable, Hashable {
-        case tooShort
-        case foreignMagic
-        case damaged
-        case unsupportedVersion(UInt16)
-        case unsupportedFeatures(UInt64)
-        case impossible(String)
-    }
+    package typealias Failure = BlockFailure
 
     /// Reads a header block.
     package init(_ block: Block) throws(Failure) {
-        guard block.bytes.count == Layout.blockSize else { throw .tooShort }
-        guard block.load(0, as: UInt64.self) == Self.magic else { throw .foreignMagic }
-        let version: UInt16 = block.load(8)
-        guard block.isIntact(field: Self.checksumField) else {
-            throw .damaged
-        }
-        guard version == Layout.version else { throw .unsupportedVersion(version) }
-        features = FeatureBits(block, at: 16)
-        let unknown = features.required & ~FeatureBits.known.required
-        guard unknown == 0 else { throw .unsupportedFeatures(unknown) }
+        features = try block.openedFeatures(magic: Self.magic, checksumField: Self.checksumField)
         identity = LogIdentity(high: block.load(40), low: block.load(48))
         sequence = block.load(56)
         firstLSN = block.load(64)

@@ -83,26 +83,11 @@ package struct Superblock: Sendable, Hashable {
         return block
     }
 
-    /// How reading a slot can fail.
-    package enum Failure: Error, Sendable, Hashable {
-        case tooShort
-        case foreignMagic
-        case damaged
-        case unsupportedVersion(UInt16)
-        case unsupportedFeatures(UInt64)
-        case impossible(String)
-    }
+    package typealias Failure = BlockFailure
 
     /// Reads one slot.
     package init(_ block: Block) throws(Failure) {
-        guard block.bytes.count == Layout.blockSize else { throw .tooShort }
-        guard block.load(0, as: UInt64.self) == Self.magic else { throw .foreignMagic }
-        guard block.isIntact(field: Self.checksumField) else { throw .damaged }
-        let version: UInt16 = block.load(8)
-        guard version == Layout.version else { throw .unsupportedVersion(version) }
-        features = FeatureBits(block, at: 16)
-        let unknown = features.required & ~FeatureBits.known.required
-        guard unknown == 0 else { throw .unsupportedFeatures(unknown) }
+        features = try block.openedFeatures(magic: Self.magic, checksumField: Self.checksumField)
         identity = LogIdentity(high: block.load(40), low: block.load(48))
         generation = block.load(56)
         incarnation = block.load(64)

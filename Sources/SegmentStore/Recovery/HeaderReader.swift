@@ -97,15 +97,20 @@ package struct HeaderReader: Sendable {
         return footer.identity == identity && footer.sequence == sequence
     }
 
-    /// Whether a segment whose file is gone was truncated away, here or by another process: the low mark says so.
-    package func isTruncatedAway(_ segment: Segment) throws(WalError) -> Bool {
-        if segment.info.withLock({ $0.isRemoved }) { return true }
-        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
+    /// What the two slots of the superblock say now.
+    package func superblock() throws(WalError) -> SuperblockFile.Content {
+        try attempt("read the superblock") { () throws(StorageError) in
             let file = try storage.open(path(FileNames.superblock), .readOnly)
             let content = try SuperblockFile.read(file)
             try file.close()
             return content
         }
+    }
+
+    /// Whether a segment whose file is gone was truncated away, here or by another process: the low mark says so.
+    package func isTruncatedAway(_ segment: Segment) throws(WalError) -> Bool {
+        if segment.info.withLock({ $0.isRemoved }) { return true }
+        let content = try superblock()
         guard case .found(let superblock, _, _) = content else { return false }
         return segment.sequence < superblock.firstSequence
     }

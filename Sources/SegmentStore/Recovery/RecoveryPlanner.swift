@@ -106,12 +106,7 @@ package struct RecoveryPlanner: Sendable {
             if bases.isEmpty { return nil }
             return try lostSuperblock("the superblock is missing although there are segments", path, isDeep)
         }
-        let content = try attempt("read the superblock") { () throws(StorageError) in
-            let file = try storage.open(path, .readOnly)
-            let content = try SuperblockFile.read(file)
-            try file.close()
-            return content
-        }
+        let content = try headers.superblock()
         switch content {
         case .found(let superblock, let damage, let slot):
             let unknown = superblock.features.readOnly & ~FeatureBits.known.readOnly

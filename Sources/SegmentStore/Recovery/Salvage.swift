@@ -43,12 +43,7 @@ package struct Salvage {
     }
 
     private mutating func readSuperblock() throws {
-        let content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
-            let file = try storage.open(headers.path(FileNames.superblock), .readOnly)
-            let content = try SuperblockFile.read(file)
-            try file.close()
-            return content
-        }
+        let content = try headers.superblock()
         guard case .found(let superblock, _, _) = content else { return }
         identity = superblock.identity
         claimed = superblock.watermark.lsn

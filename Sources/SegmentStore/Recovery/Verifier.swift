@@ -45,12 +45,7 @@ struct Verifier {
         var content = SuperblockFile.Content.damaged
         // A writer may be overwriting a slot: what is wrong once may be in motion.
         for _ in 0..<8 {
-            content = try attempt("read the superblock") { () throws(StorageError) -> SuperblockFile.Content in
-                let file = try store.storage.open(path, .readOnly)
-                let content = try SuperblockFile.read(file)
-                try file.close()
-                return content
-            }
+            content = try headers.superblock()
             if case .found(_, damage: nil, _) = content { return }
         }
         switch content {
