@@ -98,6 +98,16 @@ extension WalError.Code {
     public static let truncated = Self("truncated")
     /// The LSN is above the newest written.
     public static let notYetWritten = Self("not-yet-written")
+    /// The position is of events that were cut off, or of another copy of the log: its LSN is, or will be, another event's.
+    public static let stalePosition = Self("stale-position")
+    /// There is no checkpoint of that name.
+    public static let unknownCheckpoint = Self("unknown-checkpoint")
+    /// The checkpoint is older than what is kept; `lsns` are the events it has missed.
+    public static let checkpointFellBehind = Self("checkpoint-fell-behind")
+    /// Checkpoints hold back what was to be removed; the message names them.
+    public static let heldByCheckpoint = Self("held-by-checkpoint")
+    /// A name or value that can't be used; the message says what is legal.
+    public static let invalidArgument = Self("invalid-argument")
     /// The next LSN would overflow.
     public static let lsnOverflow = Self("lsn-overflow")
     /// The log, or the object, is closed.

@@ -30,6 +30,8 @@ public enum WalEvent: Sendable, Hashable {
     case segmentSettled(firstLSN: LSN, path: String)
     /// A segment has got its index and footer and will not change again.
     case segmentSealed(firstLSN: LSN, path: String)
+    /// A sealed segment was replaced by its compressed form: the path of the new file, the size before and after.
+    case segmentCompressed(firstLSN: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
     /// A segment was removed.
     case segmentDeleted(firstLSN: LSN, path: String)
     /// Appends were dropped because the queue was full: how many since the last such event.

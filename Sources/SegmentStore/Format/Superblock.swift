@@ -34,6 +34,9 @@ package struct Superblock: Sendable, Hashable {
     package var watermark: Mark
     package var cutKind = CutKind.none
     package var cut: UInt64 = 0
+    /// The epoch that the newest cut, a truncate(after:) or a repair, has raised the log to; 0 if there was none. A position
+    /// stored under a lower epoch may lie on what was cut: it proves nothing about what must be there.
+    package var cutEpoch: UInt32 = 0
     package var created: Int64
 
     package init(identity: LogIdentity, startLSN: UInt64, created: Int64) {
@@ -79,6 +82,7 @@ package struct Superblock: Sendable, Hashable {
         block.store(created, at: 168)
         block.store(watermark.incarnation, at: 176)
         block.store(watermark.epoch, at: 184)
+        block.store(cutEpoch, at: 188)
         block.seal(field: Self.checksumField)
         return block
     }
@@ -106,6 +110,7 @@ package struct Superblock: Sendable, Hashable {
         cutKind = kind
         cut = block.load(160)
         created = block.load(168)
+        cutEpoch = block.load(188)
         guard firstLSN > 0, activeBase > 0, firstSequence > 0, activeSequence >= firstSequence,
             activeSequence < Layout.counterLimit, generation < Layout.counterLimit,
             watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),

@@ -10,6 +10,12 @@ package final class Segment: Sendable {
         package var end: UInt64?
         /// The frames indexed so far, of a segment that has no index on disk yet.
         package var index: SparseIndex?
+        /// Whether its file is the compressed one.
+        package var isCompressed = false
+        /// The size of its file, once it is known and will not change but by compression.
+        package var fileSize: UInt64?
+        /// What its frames add up to, once it is known and will not change.
+        package var summary: SegmentSummary?
         /// Set before its name is removed: readers that come later are told so.
         package var isRemoved = false
     }

@@ -90,8 +90,9 @@ extension LogStore {
     /// Gives the oldest settled segment its index and footer, and cuts off the space behind them.
     private func sealNext() throws(WalError) -> Bool {
         guard let segment = catalog.withLock({ $0.unsealed.first }) else { return false }
+        let sealed: (summary: SegmentSummary, size: UInt64)
         do {
-            try seal(segment)
+            sealed = try seal(segment)
         } catch let error as StorageError {
             // Later, behind the others: one that can't be sealed must not keep them from it.
             catalog.withLock { catalog in
@@ -109,6 +110,8 @@ extension LogStore {
             segment.segment.info.withLock {
                 $0.state = .sealed
                 $0.index = nil
+                $0.summary = sealed.summary
+                $0.fileSize = sealed.size
             }
         }
         do { try segment.file.close() } catch { throw error.wal("close a sealed segment") }
@@ -116,7 +119,7 @@ extension LogStore {
         return true
     }
 
-    private func seal(_ segment: WritableSegment) throws {
+    private func seal(_ segment: WritableSegment) throws -> (summary: SegmentSummary, size: UInt64) {
         let tally = segment.tally.isComplete ? segment.tally : try rescan(segment)
         let header = segment.header
         let end = segment.chain.offset
@@ -130,8 +133,10 @@ extension LogStore {
         try segment.file.write(footer.encode(offset: footerOffset), at: footerOffset)
         try segment.file.sync()
         // Readers map no further than the end of the frames: the cut takes nothing from under them.
-        try segment.file.truncate(footerOffset + UInt64(Layout.footerSize))
+        let size = footerOffset + UInt64(Layout.footerSize)
+        try segment.file.truncate(size)
         try segment.file.sync()
+        return (tally.summary, size)
     }
 
     /// Reads the frames again, for a segment that was found at open and not counted while it was written.

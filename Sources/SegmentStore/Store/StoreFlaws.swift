@@ -2,9 +2,9 @@
 ///
 /// Empty outside tests. None is looked at once per event; most are looked at once per sync, roll or open.
 package struct StoreFlaws: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt32
+    package let rawValue: UInt64
 
-    package init(rawValue: UInt32) {
+    package init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 

@@ -51,6 +51,11 @@ package struct StoreEnvironment: Sendable {
     /// Nanoseconds since 1970.
     package var now: @Sendable () -> Int64
     package var random: @Sendable () -> UInt64
+    /// Nanoseconds since some fixed moment, of a clock that is never set; nil where there is no such clock.
+    package var monotonic: (@Sendable () -> Int64)?
+    /// Runs a body on a thread of its own and returns true, or returns false without running it. Nil: there are no threads,
+    /// and what could be done ahead is done when it is needed.
+    package var spawn: (@Sendable (_ body: @escaping @Sendable () -> Void) -> Bool)?
     /// Hears what happened. Called by the thread that runs the step, with no lock of the store held.
     package var notify: @Sendable (StoreEvent) -> Void
     /// Bugs planted by a test; always empty otherwise.
@@ -72,6 +77,7 @@ package enum StoreEvent: Sendable {
     case rolled(base: LSN, path: String)
     case settled(base: LSN, path: String)
     case sealed(base: LSN, path: String)
+    case compressed(base: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
     case deleted(base: LSN, path: String)
     case corruption(WalError)
 }

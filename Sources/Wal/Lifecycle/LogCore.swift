@@ -58,7 +58,7 @@ final class LogCore: Sendable {
     private static func environment(
         _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
     ) -> StoreEnvironment {
-        StoreEnvironment(
+        var environment = StoreEnvironment(
             storage: options.storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64
         ) { event in
             switch event {
@@ -70,10 +70,15 @@ final class LogCore: Sendable {
                 maintenance.kick()
                 hub?.post(.segmentSettled(firstLSN: base, path: path))
             case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
+            case .compressed(let base, let path, let rawBytes, let fileBytes):
+                hub?.post(.segmentCompressed(firstLSN: base, path: path, rawBytes: rawBytes, fileBytes: fileBytes))
             case .deleted(let base, let path): hub?.post(.segmentDeleted(firstLSN: base, path: path))
             case .corruption(let error): hub?.post(.corruption(error))
             }
         }
+        environment.monotonic = SystemClock.monotonicNanoseconds
+        environment.spawn = { body in (try? SystemThread(name: "wal-ahead", body)) != nil }
+        return environment
     }
 
     private init(
