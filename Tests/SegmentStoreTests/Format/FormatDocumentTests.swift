@@ -73,6 +73,7 @@ import Testing
                 "epoch": { $0.epoch = ~$0.epoch }, "firstLSN": { $0.firstLSN = ~$0.firstLSN },
                 "firstSequence": { $0.firstSequence = ~$0.firstSequence },
                 "epochBeforeFirst": { $0.epochBeforeFirst = ~$0.epochBeforeFirst },
+                "cutEpoch": { $0.cutEpoch = ~$0.cutEpoch },
                 "activeBase": { $0.activeBase = ~$0.activeBase },
                 "activeSequence": { $0.activeSequence = ~$0.activeSequence },
                 "sealedBelow": { $0.sealedBelow = ~$0.sealedBelow },
