@@ -8,6 +8,7 @@ let package = Package(
     targets: [
         .target(name: "CFloor"),
         .executableTarget(name: "walbench", dependencies: ["CFloor", .product(name: "Wal", package: "swift-wal")]),
+        .executableTarget(name: "walscale", dependencies: [.product(name: "Wal", package: "swift-wal")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -13,6 +13,7 @@ struct ChildWriter {
         guard let path = arguments.childLog else { return }
         let workload = try Workload(arguments)
         let log = try WriteAheadLog.open(at: path, options: MainJob.options(sync: .batch))
+        Ledger.start(on: log)
         var writer = EventWriter(log: log, workload: workload)
         while writer.next < workload.count {
             for _ in 0..<500 where writer.next < workload.count { try writer.appendUnit() }

@@ -33,10 +33,13 @@ struct MainJob {
         let acknowledged = try writeAndKill(folder)
         let log = try WriteAheadLog.open(at: folder.log, options: Self.options(sync: .interval(.milliseconds(50))))
         let survived = try checkRecovery(log, acknowledged)
-        try savePosition(log, folder)
+        try checkCheckpoint(log)
+        let watcher = Watcher(log, workload)
         try appendRest(log, from: survived)
-        try rebuild(log, folder)
-        try dropOldEvents(log, folder)
+        summary.say("followed", "by another thread: \(try watcher.finish()) events, each once and in order")
+        try rebuild(log)
+        try compress(log)
+        try dropOldEvents(log)
         try verify(log)
         try shutDown(log, folder)
 
@@ -104,13 +107,26 @@ struct MainJob {
 
     // MARK: Go on
 
-    private func savePosition(_ log: WriteAheadLog, _ folder: WorkFolder) throws {
-        let saved = SavedPosition(
-            lsn: log.lastLSN.rawValue, state: try replayedState(log, from: 0, onto: ServiceState()))
-        // A position must not be newer than what the log keeps through a power cut.
-        try log.waitDurable(LSN(saved.lsn))
-        try saved.save(to: folder.position)
-        summary.say("position", "saved at LSN \(saved.lsn), with the state up to there")
+    /// What the consumer in the killed process had saved last must be whole, and be the state at just that event.
+    private func checkCheckpoint(_ log: WriteAheadLog) throws {
+        let saved = try log.checkpoint(Ledger.name)
+        let state = try Ledger.decode(saved.state)
+        let count = Int(saved.position.lsn.rawValue)
+        try check(state == expectedState(count), "the state in the checkpoint is not that of LSN \(count)")
+        summary.say(
+            "checkpoint",
+            "\(Ledger.name) survived at LSN \(count), with \(saved.state?.count ?? 0) bytes of state, as computed without the log")
+    }
+
+    /// What the state must be after so many events, from the workload itself.
+    private func expectedState(_ count: Int) -> ServiceState {
+        var state = ServiceState()
+        var (payload, meta): ([UInt8], [UInt8]) = ([], [])
+        for index in 0..<count {
+            workload.make(index, payload: &payload, meta: &meta)
+            state.apply(payload.span.bytes)
+        }
+        return state
     }
 
     private func appendRest(_ log: WriteAheadLog, from survived: Int) throws {
@@ -129,34 +145,30 @@ struct MainJob {
 
     // MARK: Rebuild
 
-    private func replayedState(_ log: WriteAheadLog, from: LSN, onto start: ServiceState) throws -> ServiceState {
-        var state = start
-        try log.replay(from: from) { event in
+    private func replayedState(_ log: WriteAheadLog) throws -> ServiceState {
+        var state = ServiceState()
+        try log.replay { event in
             state.apply(event.payload)
             return .continue
         }
         return state
     }
 
-    private func rebuild(_ log: WriteAheadLog, _ folder: WorkFolder) throws {
-        // What the state must be, from the workload itself and without the log.
-        var expected = ServiceState()
-        var (payload, meta): ([UInt8], [UInt8]) = ([], [])
-        for index in 0..<workload.count {
-            workload.make(index, payload: &payload, meta: &meta)
-            expected.apply(payload.span.bytes)
-        }
-        let (whole, seconds) = try timed { try replayedState(log, from: 0, onto: ServiceState()) }
+    private func rebuild(_ log: WriteAheadLog) throws {
+        let expected = expectedState(workload.count)
+        let (whole, seconds) = try timed { try replayedState(log) }
         try check(whole == expected, "the state rebuilt from the whole log is wrong")
+        let last = log.lastLSN
         let (resumed, resumedSeconds) = try timed {
-            let saved = try SavedPosition.load(from: folder.position)
-            return try replayedState(log, from: LSN(saved.lsn + 1), onto: saved.state)
+            try Ledger.run(on: log) { $0 == last ? .stop : .continue }
         }
-        try check(resumed == expected, "the state rebuilt from the saved position is wrong")
+        try check(resumed == expected, "the state rebuilt from the checkpoint is wrong")
+        let position = try log.checkpoint(Ledger.name).position.lsn
+        try check(position == last, "the consumer's checkpoint stands at LSN \(position), not at \(last)")
         let stages = ["placed", "paid", "packed", "shipped", "cancelled"]
         summary.say(
             "rebuilt",
-            "from all \(whole.eventCount) events in \(summary.fixed(seconds, 2)) s, from the saved position in "
+            "from all \(whole.eventCount) events in \(summary.fixed(seconds, 2)) s, from the checkpoint in "
                 + "\(summary.fixed(resumedSeconds, 2)) s; both as computed without the log")
         summary.say(
             "state",
@@ -165,26 +177,52 @@ struct MainJob {
                 + "\(expected.packages.count) packages, \(expected.otherEvents) other events")
     }
 
+    // MARK: Compress
+
+    private func compress(_ log: WriteAheadLog) throws {
+        let (report, seconds) = try timed { try log.compress(.zstd()) }
+        try check(report.segmentCount > 0, "no segment was compressed")
+        let (state, replaySeconds) = try timed { try replayedState(log) }
+        try check(state.eventCount == workload.count, "the compressed log holds \(state.eventCount) events")
+        summary.say(
+            "compressed",
+            "\(report.segmentCount) segments in \(summary.fixed(seconds, 2)) s: \(summary.size(Int(report.rawBytes))) to "
+                + "\(summary.size(Int(report.fileBytes))), ratio "
+                + "\(summary.fixed(Double(report.rawBytes) / Double(max(1, report.fileBytes)), 2)); replayed in "
+                + "\(summary.fixed(replaySeconds, 2)) s")
+    }
+
     // MARK: Clean up
 
-    private func dropOldEvents(_ log: WriteAheadLog, _ folder: WorkFolder) throws {
-        let keepFrom = LSN(try SavedPosition.load(from: folder.position).lsn + 1)
-        let before = try log.segments().count
-        let removed = try log.truncate(before: keepFrom)
-        try check(log.firstLSN == keepFrom, "after truncation the oldest event is \(log.firstLSN), not \(keepFrom)")
+    /// Keeps half of the segments; a checkpoint that lags holds back what it needs until it is gone.
+    private func dropOldEvents(_ log: WriteAheadLog) throws {
+        let before = try log.segments()
+        let policy = Retention(maxSegments: max(1, before.count / 2))
+        // A consumer that stopped after the first quarter.
+        let lagging = LSN(UInt64(workload.count / 4))
+        try log.saveCheckpoint("audit", at: lagging)
+        let held = try log.applyRetention(policy)
+        try check(log.firstLSN <= LSN(lagging.rawValue + 1), "retention went past a checkpoint, to LSN \(log.firstLSN)")
+        try log.removeCheckpoint("audit")
+        let plan = try log.retentionPlan(policy)
+        let done = try log.applyRetention(policy)
+        try check(done.removed == plan.removed, "retention did something else than its plan said")
+        let after = try log.segments()
+        try check(after.count == policy.maxSegments, "\(after.count) segments are left")
         do {
             try log.replay(from: 1) { _ in .stop }
-            throw CheckFailed("LSN 1 was truncated, but can be replayed")
+            throw CheckFailed("LSN 1 was dropped, but can be replayed")
         } catch WalError.Code.truncated {}
         var count = 0
         try log.replay { event in
             count += 1
             return .continue
         }
-        try check(count == Int(log.lastLSN.rawValue - keepFrom.rawValue + 1), "\(count) events are left")
+        try check(count == Int(log.lastLSN.rawValue - log.firstLSN.rawValue + 1), "\(count) events are left")
         summary.say(
-            "truncated",
-            "all before LSN \(keepFrom): \(removed.count) of \(before) segment files removed, \(count) events left")
+            "retained",
+            "\(after.count) of \(before.count) segments: \(held.removed.count) went at once, \(held.held.count) were held by "
+                + "a lagging checkpoint and went after its removal; LSN \(log.firstLSN)…\(log.lastLSN) left")
     }
 
     private func verify(_ log: WriteAheadLog) throws {

@@ -3,8 +3,9 @@ import Wal
 
 /// The event log of a small service: orders, and what a package manager did.
 ///
-/// A child process writes the log and is killed in the middle of it. The parent opens what is left, checks it, goes on
-/// writing, rebuilds the service's state from the log, drops old events and shuts down. Every check that fails ends the
+/// A child process writes the log, and a consumer in it keeps the service's state in a checkpoint; it is killed in the middle of
+/// that. The parent opens what is left, checks it and the checkpoint, goes on writing while a follower watches, rebuilds the
+/// service's state, compresses, drops old events and shuts down. Every check that fails ends the
 /// program with one line and exit code 1.
 @main
 enum OrderService {

@@ -20,7 +20,6 @@ struct WorkFolder {
     }
 
     var log: String { url.appendingPathComponent("orders.wal").path }
-    var position: URL { url.appendingPathComponent("position.json") }
 
     func removeUnlessKept() {
         // Nothing is lost if a temporary folder stays.

@@ -39,6 +39,9 @@ struct Append: ParsableCommand {
     @Option(help: ArgumentHelp("Start a new segment file after about this much (default: 64MiB).", valueName: "size"))
     var segmentSize: ByteSize?
 
+    @Flag(help: "Compress sealed segments in the background while appending.")
+    var compress = false
+
     @Option(help: ArgumentHelp("Store this text as the meta of each event.", valueName: "text"))
     var meta: String?
 
@@ -54,6 +57,7 @@ struct Append: ParsableCommand {
             for file in files where file != "-" { try checkReadable(file) }
             var options = WriteAheadLog.Options()
             options.sync = sync.policy
+            if compress { options.compression = .zstd() }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
             let log = try WriteAheadLog.open(at: log.log, options: options)
             ProcessSignals.catchInterrupts()

@@ -4,10 +4,14 @@ import Wal
 /// `walctl info`: what is there.
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show a log's positions, segments, quarantine and what recovery finds.",
+        abstract: "Show a log's positions, segments, checkpoints, quarantine and what recovery finds.",
         discussion: """
-            Changes nothing, and reads only what opening the log reads; verify reads everything. Exits with 1 if opening \
-            finds damage.
+            Changes nothing. Reads what opening the log reads, and the ends of the sealed segments; verify reads everything. \
+            Exits with 1 if opening finds damage.
+
+            Of each segment: its first and last LSN, the size of its file, the bytes used (of a compressed one, those of \
+            the raw file), how many times smaller compression made it, its state, and the times of its oldest and newest \
+            event.
 
             EXAMPLES
               walctl info orders.wal
@@ -25,8 +29,8 @@ struct Info: ParsableCommand {
             let log = try openForReading(log.log, recovery: .pointInTime)
             let facts = LogFacts(
                 path: self.log.log, firstLSN: log.firstLSN, lastLSN: log.lastLSN, durableLSN: log.durableLSN,
-                recovery: log.recovery, segments: try log.segments(), quarantine: try quarantinedFiles(of: self.log.log)
-            )
+                recovery: log.recovery, segments: try log.segments(), checkpoints: try log.checkpoints(),
+                quarantine: try quarantinedFiles(of: self.log.log))
             try log.close()
             try printOutput(json ? facts.json.text : facts.text)
             if facts.recovery.damage != nil { throw Exit.refused }
@@ -42,6 +46,7 @@ struct LogFacts {
     var durableLSN: LSN
     var recovery: RecoveryReport
     var segments: [SegmentInfo]
+    var checkpoints: [CheckpointInfo]
     var quarantine: [QuarantinedFile]
 
     private var eventCount: UInt64 { lastLSN < firstLSN ? 0 : lastLSN.rawValue - firstLSN.rawValue + 1 }
@@ -51,7 +56,8 @@ struct LogFacts {
             ("path", .string(path)), ("firstLSN", .unsigned(firstLSN.rawValue)),
             ("lastLSN", .unsigned(lastLSN.rawValue)), ("durableLSN", .unsigned(durableLSN.rawValue)),
             ("eventCount", .unsigned(eventCount)), ("recovery", recovery.json),
-            ("segments", .array(segments.map(Self.json))),
+            ("compressionRatio", .number(ratio)), ("segments", .array(segments.map(Self.json))),
+            ("checkpoints", .array(checkpoints.map { $0.json(last: lastLSN) })),
             (
                 "quarantine",
                 .array(quarantine.map { .object([("name", .string($0.name)), ("size", .unsigned($0.size))]) })
@@ -64,8 +70,20 @@ struct LogFacts {
             ("firstLSN", .unsigned(segment.firstLSN.rawValue)), ("lastLSN", .unsigned(segment.lastLSN.rawValue)),
             ("sequence", .unsigned(segment.sequence)), ("state", .string(segment.state.rawValue)),
             ("path", .string(segment.path)), ("fileSize", .unsigned(segment.fileSize)),
-            ("usedBytes", .unsigned(segment.usedBytes)),
+            ("usedBytes", .unsigned(segment.usedBytes)), ("compressed", .bool(segment.isCompressed)),
+            ("rawBytes", .unsigned(segment.rawBytes)),
+            ("oldestEvent", segment.eventTimes.map { .string(timestamp($0.lowerBound)) } ?? .null),
+            ("newestEvent", segment.eventTimes.map { .string(timestamp($0.upperBound)) } ?? .null),
+            ("newestFrame", segment.newestFrameTime.map { .string(timestamp($0)) } ?? .null),
         ])
+    }
+
+    private var compressed: [SegmentInfo] { segments.filter(\.isCompressed) }
+
+    /// How many times smaller the compressed segments are than the raw ones they were; 1 if there is none.
+    private var ratio: Double {
+        let file = compressed.reduce(0) { $0 + $1.fileSize }
+        return file == 0 ? 1 : Double(compressed.reduce(0) { $0 + $1.rawBytes }) / Double(file)
     }
 
     var text: String {
@@ -78,25 +96,36 @@ struct LogFacts {
             "recovery    \(recovery.summary); epoch \(recovery.epoch), "
                 + "\(counted(recovery.segmentsScanned, "segment")) scanned, \(naturalSize(recovery.bytesScanned))",
             "segments    \(segments.count), \(naturalSize(size)) on disk, \(naturalSize(used)) used",
+            "compressed  "
+                + (compressed.isEmpty
+                    ? "none"
+                    : "\(counted(compressed.count, "segment")), \(decimals(ratio, 2)) times smaller"),
+            "checkpoints \(checkpoints.isEmpty ? "none" : String(checkpoints.count))",
             "quarantine  \(quarantine.isEmpty ? "empty" : counted(quarantine.count, "file"))",
         ]
         lines += quarantine.map { "            \($0.name)  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
-        lines += ["", Self.row("base", "last", "size", "used", "state", "file")]
+        if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, last: lastLSN) }
+        lines += ["", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file")]
         lines += segments.map { segment in
             Self.row(
                 String(segment.firstLSN.rawValue),
                 segment.lastLSN < segment.firstLSN ? "-" : String(segment.lastLSN.rawValue),
-                naturalSize(segment.fileSize), naturalSize(segment.usedBytes), segment.state.rawValue,
+                naturalSize(segment.fileSize), naturalSize(segment.usedBytes),
+                segment.isCompressed ? decimals(Double(segment.rawBytes) / Double(max(1, segment.fileSize)), 2) : "-",
+                segment.state.rawValue, segment.eventTimes.map { shortTimestamp($0.lowerBound) } ?? "-",
+                segment.eventTimes.map { shortTimestamp($0.upperBound) } ?? "-",
                 FilePath(segment.path).lastComponent?.string ?? segment.path)
         }
         return lines.joined(separator: "\n")
     }
 
     private static func row(
-        _ base: String, _ last: String, _ size: String, _ used: String, _ state: String, _ file: String
+        _ base: String, _ last: String, _ size: String, _ used: String, _ ratio: String, _ state: String,
+        _ oldest: String, _ newest: String, _ file: String
     ) -> String {
-        padded(base, 12) + padded(last, 13) + padded(size, 11) + padded(used, 11) + "  "
-            + state + String(repeating: " ", count: max(0, 8 - state.count)) + file
+        func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+        return padded(base, 12) + padded(last, 13) + padded(size, 11) + padded(used, 11) + padded(ratio, 7) + "  "
+            + left(state, 8) + left(oldest, 22) + left(newest, 22) + file
     }
 }

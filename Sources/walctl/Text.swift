@@ -23,6 +23,15 @@ func decimals(_ value: Double, _ digits: Int) -> String {
     return "\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
 }
 
+/// A duration as people read it, such as `3.5 h`.
+func naturalDuration(_ duration: Duration) -> String {
+    let (whole, attoseconds) = duration.components
+    let seconds = Double(whole) + Double(attoseconds) / 1e18
+    let units: [(String, Double)] = [("d", 86_400), ("h", 3600), ("min", 60)]
+    for (name, length) in units where abs(seconds) >= length { return "\(decimals(seconds / length, 1)) \(name)" }
+    return "\(decimals(seconds, 1)) s"
+}
+
 /// A count and its noun: `1 event`, `2 events`.
 func counted(_ count: some BinaryInteger, _ noun: String) -> String {
     count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
@@ -52,6 +61,11 @@ func timestamp(_ time: EventTime) -> String {
     let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     return zeros(year, 4) + "-" + zeros(month, 2) + "-" + zeros(day, 2) + "T" + zeros(second / 3600, 2) + ":"
         + zeros(second / 60 % 60, 2) + ":" + zeros(second % 60, 2) + "." + zeros(nanoseconds, 9) + "Z"
+}
+
+/// The same to the second: `2026-01-31T12:00:00Z`.
+func shortTimestamp(_ time: EventTime) -> String {
+    timestamp(time).prefix { $0 != "." } + "Z"
 }
 
 private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {

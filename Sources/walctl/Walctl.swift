@@ -8,11 +8,19 @@ struct Walctl: ParsableCommand {
         commandName: "walctl",
         abstract: "Look at a write-ahead log; write, verify, repair and shorten it.",
         discussion: """
-            A log is a directory. cat, info and verify only read, and work while another process writes to the log; the \
-            other commands need it for themselves. Every reading command has --json, for scripts.
+            A log is a directory. cat, info, verify, checkpoint list and get, and every --dry-run only read, and work while \
+            another process writes to the log; the other commands need it for themselves. Every command but cat prints text \
+            for people or, with --json, for scripts.
 
             SIZES AND DURATIONS
               4096, 64KiB, 64MiB, 1GiB (powers of 1024), 1kB, 1MB (powers of 1000); 250ms, 30s, 5m, 12h, 7d.
+
+            MOMENTS (--since, --until)
+              2026-01-31, 2026-01-31T12:00:00Z, 2026-01-31T12:00:00+02:00, @1769860800 (seconds since 1970), or how long \
+            ago: 90s, 7d. Without a zone they are in UTC.
+
+            COMPLETIONS
+              walctl --generate-completion-script bash (or zsh, fish) prints a script for the shell.
 
             EXIT CODES
               0    all is well
@@ -24,7 +32,10 @@ struct Walctl: ParsableCommand {
 
             Errors are one line on standard error.
             """,
-        subcommands: [Append.self, Cat.self, Info.self, Verify.self, Repair.self, Truncate.self])
+        subcommands: [
+            Append.self, Cat.self, Info.self, Verify.self, Repair.self, Truncate.self, Retain.self, Compress.self,
+            Checkpoints.self,
+        ])
 
     static func main() {
         ProcessSignals.ignoreBrokenPipes()
