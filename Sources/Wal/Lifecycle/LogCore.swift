@@ -20,6 +20,8 @@ final class LogCore: Sendable {
     ///
     /// Held during system calls.
     let maintenanceLock = Lock()
+    /// What goes by itself; nil: nothing.
+    let retention: RetentionSchedule?
 
     private let writerThread = Guarded<SystemThread?>(nil)
     private let maintenanceThread = Guarded<SystemThread?>(nil)
@@ -42,9 +44,10 @@ final class LogCore: Sendable {
             }
         }
         do throws(WalError) {
-            let environment = environment(options, counters, maintenance, hub)
+            let retention = RetentionSchedule(options)
+            let environment = environment(options, counters, maintenance, retention, hub)
             let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
-            let core = LogCore(path, options, store, counters, maintenance, hub)
+            let core = LogCore(path, options, store, counters, maintenance, retention, hub)
             if !options.readOnly { try core.startThreads() }
             hub?.post(.lifecycle(.running))
             return core
@@ -56,7 +59,8 @@ final class LogCore: Sendable {
     }
 
     private static func environment(
-        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal,
+        _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) -> StoreEnvironment {
         var environment = StoreEnvironment(
             storage: options.storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64
@@ -67,6 +71,7 @@ final class LogCore: Sendable {
                 maintenance.kick()
                 hub?.post(.rolled(firstLSN: base, path: path))
             case .settled(let base, let path):
+                retention?.request()
                 maintenance.kick()
                 hub?.post(.segmentSettled(firstLSN: base, path: path))
             case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
@@ -83,8 +88,9 @@ final class LogCore: Sendable {
 
     private init(
         _ path: String, _ options: WriteAheadLog.Options, _ store: LogStore, _ counters: Counters,
-        _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ maintenance: MaintenanceSignal, _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) {
+        self.retention = retention
         self.path = path
         self.options = options
         self.store = store
@@ -96,7 +102,8 @@ final class LogCore: Sendable {
             largestUnit: store.largestUnit, isReadOnly: options.readOnly)
         signals = Signals(queue: queue)
         committer = Committer(
-            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance)
+            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance,
+            retention: retention)
     }
 
     private func startThreads() throws(WalError) {
