@@ -9,24 +9,38 @@ package struct LogCursor: ~Copyable {
     private let access: ReadAccess
     private let headers: HeaderReader
     /// The last LSN to be given out.
-    package let through: UInt64
+    package private(set) var through: UInt64
+    /// Whether it keeps its place behind the last event, to go on from there after `extend`.
+    private let follows: Bool
     private var wanted: UInt64
     private var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
+    /// The next event lies in a frame that was left.
+    private var mustSeek = false
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
-    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess) {
+    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, follows: Bool = false) {
         self.store = store
+        self.follows = follows
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
         wanted = from
-        hasEnded = from > through
+        hasEnded = from > through && !follows
+    }
+
+    /// The LSN of the next event to be given out by `nextRun`.
+    package var nextLSN: UInt64 { wanted }
+
+    /// Has a cursor that follows go on to a later end, or stop at an earlier one.
+    package mutating func extend(through last: UInt64) {
+        guard follows else { return }
+        through = last
     }
 
     /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the
@@ -50,8 +64,11 @@ package struct LogCursor: ~Copyable {
         }
         run = nil
         guard !hasEnded, wanted <= through else {
-            end()
+            if !follows { end() }
             return nil
+        }
+        if mustSeek {
+            (reader, chain, mustSeek) = (nil, nil, false)
         }
         do throws(WalError) {
             let (frame, body) = try nextFrame()
@@ -82,6 +99,10 @@ package struct LogCursor: ~Copyable {
             guard records.next() != nil else { throw malformed(records) }
         }
         wanted = last + 1
+        if follows, wanted < frame.nextLSN {
+            // The end lies inside the frame: what is left of it is looked for anew when the end moves on.
+            mustSeek = true
+        }
         return records
     }
 
@@ -100,6 +121,7 @@ package struct LogCursor: ~Copyable {
                 throw WalError(.closed, "the cursor has ended", path: store.directory)
             }
             if place.offset >= current.end {
+                if follows, current.grow() { continue }
                 try leave(current, place)
                 continue
             }
@@ -129,8 +151,11 @@ package struct LogCursor: ~Copyable {
     /// Opens the segment that holds the event sought.
     private mutating func enter() throws(WalError) {
         let (segment, next) = try segmentOfWanted()
+        // A map can't grow with the segment that is being written.
+        let grows = follows && segment.info.withLock { $0.state == .active }
         let opened = try SegmentReader.open(
-            segment, from: wanted, next: next, headers: headers, identity: store.identity, access: access)
+            segment, from: wanted, next: next, headers: headers, identity: store.identity,
+            access: grows ? .read : access)
         reader = opened
         if let entry = opened.entry {
             chain = FrameChain(opened.header, at: entry)
