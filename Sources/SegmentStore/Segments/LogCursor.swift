@@ -9,7 +9,9 @@ package struct LogCursor: ~Copyable {
     private let access: ReadAccess
     private let headers: HeaderReader
     /// The last LSN to be given out.
-    package let through: UInt64
+    package private(set) var through: UInt64
+    /// Whether it keeps its place behind the last event, to go on from there after `extend`.
+    private let follows: Bool
     /// The times of the events wanted; nil: all.
     private let times: TimeRange?
     private var wanted: UInt64
@@ -17,19 +19,34 @@ package struct LogCursor: ~Copyable {
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
+    /// The next event lies in a frame that was left.
+    private var mustSeek = false
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
-    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, times: TimeRange? = nil) {
+    init(
+        _ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, follows: Bool = false,
+        times: TimeRange? = nil
+    ) {
         self.store = store
+        self.follows = follows
         self.times = times
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
         wanted = from
-        hasEnded = from > through
+        hasEnded = from > through && !follows
+    }
+
+    /// The LSN of the next event to be given out by `nextRun`.
+    package var nextLSN: UInt64 { wanted }
+
+    /// Has a cursor that follows go on to a later end, or stop at an earlier one.
+    package mutating func extend(through last: UInt64) {
+        guard follows else { return }
+        through = last
     }
 
     /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the
@@ -56,8 +73,11 @@ package struct LogCursor: ~Copyable {
         }
         run = nil
         guard !hasEnded, wanted <= through else {
-            end()
+            if !follows { end() }
             return nil
+        }
+        if mustSeek {
+            (reader, chain, mustSeek) = (nil, nil, false)
         }
         do throws(WalError) {
             guard let (frame, body) = try nextFrame() else {
@@ -91,6 +111,10 @@ package struct LogCursor: ~Copyable {
             guard records.next() != nil else { throw malformed(records) }
         }
         wanted = last + 1
+        if follows, wanted < frame.nextLSN {
+            // The end lies inside the frame: what is left of it is looked for anew when the end moves on.
+            mustSeek = true
+        }
         return records
     }
 
@@ -109,6 +133,7 @@ package struct LogCursor: ~Copyable {
                 throw WalError(.closed, "the cursor has ended", path: store.directory)
             }
             if place.offset >= current.end {
+                if follows, current.grow() { continue }
                 try leave(current, place)
                 continue
             }
@@ -139,9 +164,11 @@ package struct LogCursor: ~Copyable {
     private mutating func enter() throws(WalError) -> Bool {
         if let times, try !passOver(times) { return false }
         let (segment, next) = try segmentOfWanted()
+        // A map can't grow with the segment that is being written.
+        let grows = follows && segment.info.withLock { $0.state == .active }
         let opened = try SegmentReader.open(
             segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
-            access: access)
+            access: grows ? .read : access)
         if let entry = opened.entry, entry.lsn > wanted {
             wanted = entry.lsn
             if wanted > through { return false }
@@ -208,7 +235,7 @@ package struct LogCursor: ~Copyable {
         wanted = max(wanted, place.nextLSN)
         let link = place.link
         // Where segments were passed over there is no border to look at.
-        guard try enter(), let opened = reader, opened.segment === next else { return }
+        guard try enter(), let opened = reader, opened.segment.base == next.base else { return }
         let before = opened.header.predecessor
         guard before.sequence == current.segment.sequence, before.lastLSN == place.nextLSN - 1,
             before.endOfFrames == place.offset, link == nil || before.lastFrameChecksum == link
