@@ -125,7 +125,7 @@ extension LogDriver {
     mutating func changeCheckpoint(_ store: LogStore) throws {
         let name = Int(pick(0...UInt64(CheckpointChange.names.count - 1)))
         let isThere = try checkpoints.found(name, in: store).lsn != nil
-        let isRemoval = isThere && chance(30)
+        let isRemoval = isThere && chance(40)
         let newest = flaws.contains(.checkpointsBeforeDurable) ? store.writtenLSN : store.durableLSN
         let oldest = store.firstLSN - 1
         guard oldest <= newest else { return }

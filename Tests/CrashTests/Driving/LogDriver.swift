@@ -79,10 +79,10 @@ struct LogDriver {
             case .never: break
             }
         case ..<54: _ = try store.rotate()
-        case ..<76: _ = try store.performMaintenance()
-        case ..<80: while try store.performMaintenance() { watch.look() }
-        case ..<82: if workload.syncing != .never { try store.sync() }
-        case ..<85: try changeCheckpoint(store)
+        case ..<74: _ = try store.performMaintenance()
+        case ..<78: while try store.performMaintenance() { watch.look() }
+        case ..<80: if workload.syncing != .never { try store.sync() }
+        case ..<86: try changeCheckpoint(store)
         case ..<88: try store.recordWatermark()
         case ..<91: try truncate(store)
         case ..<93: try retain(store)
