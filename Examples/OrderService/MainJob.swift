@@ -115,7 +115,8 @@ struct MainJob {
         try check(state == expectedState(count), "the state in the checkpoint is not that of LSN \(count)")
         summary.say(
             "checkpoint",
-            "\(Ledger.name) survived at LSN \(count), with \(saved.state?.count ?? 0) bytes of state, as computed without the log")
+            "\(Ledger.name) survived at LSN \(count), with \(saved.state?.count ?? 0) bytes of state, as computed without the log"
+        )
     }
 
     /// What the state must be after so many events, from the workload itself.
@@ -181,12 +182,12 @@ struct MainJob {
 
     private func compress(_ log: WriteAheadLog) throws {
         let (report, seconds) = try timed { try log.compress(.zstd()) }
-        try check(report.segmentCount > 0, "no segment was compressed")
+        try check(report.compressedCount > 0, "no segment was compressed")
         let (state, replaySeconds) = try timed { try replayedState(log) }
         try check(state.eventCount == workload.count, "the compressed log holds \(state.eventCount) events")
         summary.say(
             "compressed",
-            "\(report.segmentCount) segments in \(summary.fixed(seconds, 2)) s: \(summary.size(Int(report.rawBytes))) to "
+            "\(report.compressedCount) segments in \(summary.fixed(seconds, 2)) s: \(summary.size(Int(report.rawBytes))) to "
                 + "\(summary.size(Int(report.fileBytes))), ratio "
                 + "\(summary.fixed(Double(report.rawBytes) / Double(max(1, report.fileBytes)), 2)); replayed in "
                 + "\(summary.fixed(replaySeconds, 2)) s")
@@ -233,7 +234,7 @@ struct MainJob {
         try check(report.lastLSN == log.lastLSN, "verify read up to LSN \(report.lastLSN) of \(log.lastLSN)")
         summary.say(
             "verified",
-            "\(report.eventCount) events in \(report.segmentCount) segments, "
+            "\(report.eventCount) events in \(report.compressedCount) segments, "
                 + "\(summary.size(Int(report.byteCount))) in \(summary.fixed(seconds, 2)) s: intact")
     }
 

@@ -54,7 +54,9 @@ struct Cat: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on with the events to come.")
     var follow = false
 
-    @Flag(help: "With --follow: print events as soon as they are written, also if a power cut could still take them back.")
+    @Flag(
+        help: "With --follow: print events as soon as they are written, also if a power cut could still take them back."
+    )
     var written = false
 
     @Flag(help: "Print what is readable on both sides of damage; tell each hole on standard error, and exit with 1.")
@@ -73,7 +75,9 @@ struct Cat: ParsableCommand {
             throw ValidationError("--salvage goes with neither --follow nor --checkpoint.")
         }
         if written, !follow { throw ValidationError("--written goes with --follow.") }
-        if let since, let until, until.time <= since.time { throw ValidationError("--until must be later than --since.") }
+        if let since, let until, until.time <= since.time {
+            throw ValidationError("--until must be later than --since.")
+        }
         if let from, let to, to.lsn < from.lsn { throw ValidationError("--to must not be below --from.") }
     }
 
@@ -112,7 +116,7 @@ struct Cat: ParsableCommand {
     }
 
     private func start(in log: WriteAheadLog) throws(WalError) -> LSN {
-        if let checkpoint { return try log.firstLSN(afterCheckpoint: checkpoint) }
+        if let checkpoint { return try log.resumePoint(of: log.checkpoint(checkpoint)) }
         return from?.lsn ?? .zero
     }
 

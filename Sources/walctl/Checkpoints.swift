@@ -39,7 +39,9 @@ struct Checkpoints: ParsableCommand {
     @Option(help: ArgumentHelp("set: the last event processed; 0: none.", valueName: "lsn"))
     var lsn: LSNArgument?
 
-    @Option(help: ArgumentHelp("set: the file with the state; - is standard input.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("set: the file with the state; - is standard input.", valueName: "file"), completion: .file()
+    )
     var stateFile: String?
 
     @Flag(help: "get: print the state alone, as it is.")
@@ -79,7 +81,8 @@ struct Checkpoints: ParsableCommand {
         try printOutput(
             json
                 ? JSON.array(checkpoints.map { $0.json(last: last) }).text
-                : checkpoints.isEmpty ? "no checkpoints" : checkpointTable(checkpoints, last: last).joined(separator: "\n"))
+                : checkpoints.isEmpty
+                    ? "no checkpoints" : checkpointTable(checkpoints, last: last).joined(separator: "\n"))
         if checkpoints.contains(where: { $0.damage != nil }) { throw Exit.refused }
     }
 
@@ -90,7 +93,8 @@ struct Checkpoints: ParsableCommand {
         try log.close()
         if state {
             var output = OutputBuffer()
-            try (found.state ?? []).withUnsafeBytes { (bytes) throws(ProcessStream.Failure) in try output.append(bytes) }
+            try (found.state ?? []).withUnsafeBytes { (bytes) throws(ProcessStream.Failure) in try output.append(bytes)
+            }
             return try output.flush()
         }
         try printOutput(json ? found.json(last: last).text : found.text(last: last))
@@ -99,11 +103,16 @@ struct Checkpoints: ParsableCommand {
     private func set(_ name: String) throws {
         guard let lsn else { return }
         let state = try stateFile.map { try readWhole($0, limit: Checkpoint.stateBytesMax) }
-        let position = try changing(log.log) { log in try log.saveCheckpoint(name, at: lsn.lsn, state: state) }
+        let position = try changing(log.log) { log in
+            try log.saveCheckpoint(name, at: lsn.lsn, state: state)
+            return try log.checkpoint(name).position
+        }
         try printOutput(
             json
-                ? JSON.object([("name", .string(name)), ("lsn", .unsigned(lsn.lsn.rawValue)), ("position", .string("\(position)"))])
-                    .text
+                ? JSON.object([
+                    ("name", .string(name)), ("lsn", .unsigned(lsn.lsn.rawValue)), ("position", .string("\(position)")),
+                ])
+                .text
                 : "checkpoint \(name) set to LSN \(lsn.lsn)")
     }
 
@@ -144,7 +153,8 @@ func checkpointTable(_ checkpoints: [CheckpointInfo], last: LSN) -> [String] {
         + checkpoints.map { info in
             guard let position = info.position else { return "\(info.name)  damaged: \(info.damage?.message ?? "")" }
             return row(
-                info.name, "\(position.lsn)", "\(eventsBehind(position, last))", info.stateBytes.map { naturalSize(UInt64($0)) } ?? "-",
+                info.name, "\(position.lsn)", "\(eventsBehind(position, last))",
+                info.stateBytes.map { naturalSize(UInt64($0)) } ?? "-",
                 info.time.map(timestamp) ?? "-")
         }
 }
@@ -158,7 +168,8 @@ extension CheckpointInfo {
     func json(last: LSN) -> JSON {
         .object([
             ("name", .string(name)), ("lsn", position.map { .unsigned($0.lsn.rawValue) } ?? .null),
-            ("position", position.map { .string("\($0)") } ?? .null), ("behind", position.map { .unsigned(eventsBehind($0, last)) } ?? .null),
+            ("position", position.map { .string("\($0)") } ?? .null),
+            ("behind", position.map { .unsigned(eventsBehind($0, last)) } ?? .null),
             ("time", time.map { .string(timestamp($0)) } ?? .null),
             ("stateBytes", stateBytes.map { .integer($0) } ?? .null), ("damage", damage?.json ?? .null),
         ])
@@ -168,10 +179,10 @@ extension CheckpointInfo {
 extension Checkpoint {
     func json(last: LSN) -> JSON {
         .object([
-                ("name", .string(name)), ("lsn", .unsigned(position.lsn.rawValue)), ("position", .string("\(position)")),
-                ("behind", .unsigned(eventsBehind(position, last))), ("time", .string(timestamp(time))),
-                ("stateBytes", state.map { .integer($0.count) } ?? .null),
-                ("state", state.flatMap { String(validating: $0, as: UTF8.self) }.map { .string($0) } ?? .null),
+            ("name", .string(name)), ("lsn", .unsigned(position.lsn.rawValue)), ("position", .string("\(position)")),
+            ("behind", .unsigned(eventsBehind(position, last))), ("time", .string(timestamp(time))),
+            ("stateBytes", state.map { .integer($0.count) } ?? .null),
+            ("state", state.flatMap { String(validating: $0, as: UTF8.self) }.map { .string($0) } ?? .null),
         ])
     }
 

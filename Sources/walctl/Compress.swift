@@ -1,6 +1,5 @@
 import ArgumentParser
 import Wal
-import WalPlatform
 
 /// `walctl compress`: compresses sealed segments now.
 struct Compress: ParsableCommand {
@@ -11,7 +10,7 @@ struct Compress: ParsableCommand {
             raw, and so does one that doesn't shrink. Every block is read back and compared before the raw file goes. All \
             that reads a log reads compressed segments too; `zstd -d FILE` gives the raw segment back, byte for byte.
 
-            Ctrl-C stops behind the segment being compressed, which stays raw.
+            It may be stopped at any moment: the segment it was at stays raw.
 
             EXAMPLES
               walctl compress orders.wal
@@ -36,19 +35,48 @@ struct Compress: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    private var compression: Compression {
+        var compression = Compression.zstd(
+            level: level, segments: keepNewest == 0 ? .allSealed : .allButNewest(keepNewest),
+            dictionarySize: dictionary?.bytes ?? 0)
+        if let blockSize { compression.blockSize = blockSize.bytes }
+        return compression
+    }
+
     func run() throws {
         try reportingErrors {
-            var progress = Progress()
-            ProcessSignals.catchInterrupts()
+            // Refused before the log is opened.
+            if let blockSize, blockSize.bytes < 4096 {
+                throw ToolError(message: "--block-size must be at least 4KiB", exit: Exit.usage)
+            }
             let report = try changing(log.log) { log in
-                try log.compress(compression) { done, total in
-                    progress.update("\(naturalSize(done)) of \(naturalSize(total))")
-                    return ProcessSignals.wasInterrupted ? .stop : .continue
+                var progress = Progress()
+                defer { progress.clear() }
+                return try log.compress(compression) { done, total in
+                    progress.update("\(naturalSize(done / 2)) of \(naturalSize(total / 2))")
                 }
             }
-            progress.clear()
             try printOutput(json ? report.json.text : report.text)
-            if ProcessSignals.wasInterrupted { throw Exit.interrupted }
         }
+    }
+}
+
+extension CompressionReport {
+    private var ratio: Double { fileBytes == 0 ? 1 : Double(rawBytes) / Double(fileBytes) }
+
+    var json: JSON {
+        .object([
+            ("compressed", .integer(compressedCount)), ("rawBytes", .unsigned(rawBytes)),
+            ("fileBytes", .unsigned(fileBytes)),
+            ("ratio", .number(ratio)), ("incompressible", .integer(incompressibleCount)),
+        ])
+    }
+
+    var text: String {
+        let left = incompressibleCount == 0 ? "" : "; \(incompressibleCount) left raw, which would hardly shrink"
+        guard compressedCount > 0 else { return "nothing to compress\(left)" }
+        return
+            "compressed \(counted(compressedCount, "segment")): \(naturalSize(rawBytes)) to \(naturalSize(fileBytes)), "
+            + "\(decimals(ratio, 2)) times smaller\(left)"
     }
 }

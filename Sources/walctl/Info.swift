@@ -106,7 +106,9 @@ struct LogFacts {
         lines += quarantine.map { "            \($0.name)  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
         if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, last: lastLSN) }
-        lines += ["", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file")]
+        lines += [
+            "", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file"),
+        ]
         lines += segments.map { segment in
             Self.row(
                 String(segment.firstLSN.rawValue),
@@ -124,7 +126,9 @@ struct LogFacts {
         _ base: String, _ last: String, _ size: String, _ used: String, _ ratio: String, _ state: String,
         _ oldest: String, _ newest: String, _ file: String
     ) -> String {
-        func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+        func left(_ text: String, _ width: Int) -> String {
+            text + String(repeating: " ", count: max(0, width - text.count))
+        }
         return padded(base, 12) + padded(last, 13) + padded(size, 11) + padded(used, 11) + padded(ratio, 7) + "  "
             + left(state, 8) + left(oldest, 22) + left(newest, 22) + file
     }

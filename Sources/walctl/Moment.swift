@@ -68,13 +68,15 @@ struct Moment: ExpressibleByArgument, Equatable {
         if text.hasSuffix("Z") || text.hasSuffix("z") { return (text.dropLast(), 0) }
         guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }) else { return (text, 0) }
         let zone = text[text.index(after: sign)...].split(separator: ":", omittingEmptySubsequences: false)
-        guard zone.count == 2, let hours = number(zone[0], 2), let minutes = number(zone[1], 2), hours < 24, minutes < 60
+        guard zone.count == 2, let hours = number(zone[0], 2), let minutes = number(zone[1], 2), hours < 24,
+            minutes < 60
         else { return nil }
         return (text[..<sign], (hours * 3600 + minutes * 60) * (text[sign] == "-" ? -1 : 1))
     }
 
     private static func number(_ text: Substring, _ digits: Int? = nil) -> Int64? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), text.utf8.count == digits ?? text.utf8.count
+        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }),
+            text.utf8.count == digits ?? text.utf8.count
         else { return nil }
         return Int64(text)
     }

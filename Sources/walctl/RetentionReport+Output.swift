@@ -3,7 +3,8 @@ import Wal
 extension RetentionReport {
     func json(dryRun: Bool) -> JSON {
         .object([
-            ("dryRun", .bool(dryRun)), ("firstLSN", .unsigned(firstLSN.rawValue)), ("segmentCount", .integer(segmentCount)),
+            ("dryRun", .bool(dryRun)), ("firstLSN", .unsigned(firstLSN.rawValue)),
+            ("segmentCount", .integer(segmentCount)),
             ("bytes", bytes.map { .unsigned($0) } ?? .null), ("removedBytes", .unsigned(removedBytes)),
             ("removed", .array(removed.map(\.json))), ("held", .array(held.map(\.json))),
             (
@@ -23,7 +24,8 @@ extension RetentionReport {
     func text(dryRun: Bool) -> String {
         var lines: [String] = []
         if removed.isEmpty {
-            lines.append("nothing \(dryRun ? "would go" : "went"): \(counted(segmentCount, "segment")) from LSN \(firstLSN) on")
+            lines.append(
+                "nothing \(dryRun ? "would go" : "went"): \(counted(segmentCount, "segment")) from LSN \(firstLSN) on")
         } else {
             lines.append(
                 "\(counted(removed.count, "segment")) \(dryRun ? "would go" : "went"), \(naturalSize(removedBytes)); "
@@ -40,7 +42,8 @@ extension RetentionReport {
 extension RetentionReport.Item {
     var json: JSON {
         .object([
-            ("firstLSN", .unsigned(firstLSN.rawValue)), ("lastLSN", .unsigned(lastLSN.rawValue)), ("path", .string(path)),
+            ("firstLSN", .unsigned(firstLSN.rawValue)), ("lastLSN", .unsigned(lastLSN.rawValue)),
+            ("path", .string(path)),
             ("bytes", .unsigned(bytes)), ("newestFrameTime", newestFrameTime.map { .string(timestamp($0)) } ?? .null),
             ("limits", .array(limits.map { .string($0.rawValue) })), ("heldBy", .array(heldBy.map { .string($0) })),
         ])

@@ -64,7 +64,8 @@ struct GoldenOutputTests {
         var transcript = ""
         for command in session.commands {
             let result = try Tool.run(Tool.executable, command.map { $0 == "LOG" ? folder.log : $0 })
-            transcript += "$ walctl \(command.joined(separator: " "))\n\(result.text)\(result.errors)[\(result.status)]\n\n"
+            transcript +=
+                "$ walctl \(command.joined(separator: " "))\n\(result.text)\(result.errors)[\(result.status)]\n\n"
         }
         try compare(transcript.replacingOccurrences(of: folder.log, with: "LOG"), "\(session.name).txt")
     }
@@ -86,7 +87,9 @@ struct GoldenOutputTests {
         for command in Self.commands { #expect(result.text.contains(command), "\(command)") }
         guard shell == "bash" else { return }
         let file = try Folder().file("completions", result.output)
-        #expect(try Tool.run(URL(fileURLWithPath: "/bin/sh"), ["-c", "! command -v bash || bash -n \(file.path)"]).status == 0)
+        #expect(
+            try Tool.run(URL(fileURLWithPath: "/bin/sh"), ["-c", "! command -v bash || bash -n \(file.path)"]).status
+                == 0)
     }
 
     private func compare(_ text: String, _ name: String) throws {
@@ -98,7 +101,8 @@ struct GoldenOutputTests {
         let golden = try String(contentsOf: file, encoding: .utf8)
         guard text != golden else { return }
         let pairs = zip(lines(text), lines(golden)).first { $0 != $1 }
-        Issue.record("\(name) differs: got \(pairs?.0 ?? "another length"), golden \(pairs?.1 ?? ""); in full:\n\(text)")
+        Issue.record(
+            "\(name) differs: got \(pairs?.0 ?? "another length"), golden \(pairs?.1 ?? ""); in full:\n\(text)")
     }
 
     private func lines(_ text: String) -> [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }

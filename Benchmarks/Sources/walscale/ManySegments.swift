@@ -22,10 +22,14 @@ struct ManySegments {
 
     func run() throws {
         var limit = rlimit(rlim_cur: Self.descriptorLimit, rlim_max: Self.descriptorLimit)
-        try check(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, "the limit of descriptors can't be set")
+        try check(
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, "the limit of descriptors can't be set"
+        )
         let small = try measure(Self.smallCount)
         let large = try measure(arguments.segments)
-        print("| segments | open ms | open after kill ms | seek µs | replay ns/event | segments() ms | retention plan µs | retain ms | memory | descriptors |")
+        print(
+            "| segments | open ms | open after kill ms | seek µs | replay ns/event | segments() ms | retention plan µs | retain ms | memory | descriptors |"
+        )
         print("|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|")
         for row in [small, large] { print(row.text) }
     }

@@ -43,7 +43,9 @@ struct Peak {
         resident = max(resident, Memory.resident)
     }
 
-    var text: String { "\(fixed(Double(anonymous) / 1_048_576)) MiB own, \(fixed(Double(resident) / 1_048_576)) MiB resident" }
+    var text: String {
+        "\(fixed(Double(anonymous) / 1_048_576)) MiB own, \(fixed(Double(resident) / 1_048_576)) MiB resident"
+    }
 }
 
 /// The descriptors this process has open; 0 where the system doesn't say.
