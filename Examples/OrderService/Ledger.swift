@@ -35,9 +35,13 @@ enum Ledger {
         var options = ConsumerOptions()
         options.checkpointEvery = 20_000
         options.checkpointInterval = .milliseconds(100)
-        return try log.consume(name, options: options, restore: decode, save: encode) { state, event in
+        var state = ServiceState()
+        try log.consume(
+            name, options: options, restore: { state = try decode($0) }, save: { try encode(state) }
+        ) { event in
             state.apply(event.payload)
             return until(event.lsn)
         }
+        return state
     }
 }
