@@ -42,6 +42,12 @@ struct PlantedBugTests {
         .init("keepsCleanFlag", .keepsCleanFlag),
         .init("trustsSuccessor", .trustsSuccessor),
         .init("keepsLeftovers", .keepsLeftovers),
+        .init("cutsWithoutStating", .cutsWithoutStating),
+        .init("statesCutLate", .statesCutLate),
+        .init("keepsEpochAtCut", .keepsEpochAtCut),
+        .init("cutsWithoutSync", .cutsWithoutSync),
+        .init("keepsWatermarkAboveCut", .keepsWatermarkAboveCut),
+        .init("keepsSegmentsBehindCut", .keepsSegmentsBehindCut),
     ]
 
     /// Explores with the workloads in turn, some seeds each, until a state breaks a rule.

@@ -21,6 +21,13 @@ package struct Salvage {
     package mutating func run(
         event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws {
+        try run(framedEvent: { view, _ in try event(view) }, hole: hole)
+    }
+
+    /// The same, with the frame of each event.
+    package mutating func run(
+        framedEvent event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
+    ) throws {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
         let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
         guard !bases.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
@@ -50,7 +57,7 @@ package struct Salvage {
     }
 
     private mutating func salvage(
-        _ base: UInt64, event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
+        _ base: UInt64, event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws -> Bool {
         let name = FileNames.segment(base: base)
         let file = try attempt("open a segment") { () throws(StorageError) in
@@ -79,7 +86,7 @@ package struct Salvage {
                 position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
                 time: frame.time)
             while let view = run.next() {
-                guard try event(view) else { return false }
+                guard try event(view, frame) else { return false }
             }
             if !run.isEmpty {
                 // Records that don't fit their frame, although its checksums hold.

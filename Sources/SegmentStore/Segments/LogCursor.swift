@@ -5,23 +5,36 @@ import WalPlatform
 ///
 /// Checks every frame (header, chain, body) before any of its events is given out. Used by one thread at a time.
 package struct LogCursor: ~Copyable {
-    private let store: LogStore
+    let store: LogStore
     private let access: ReadAccess
-    private let headers: HeaderReader
-    /// The last LSN to be given out.
-    package let through: UInt64
-    private var wanted: UInt64
+    let headers: HeaderReader
+    /// The last LSN to be given out. Goes back if that is cut off.
+    package internal(set) var through: UInt64
+    /// The next LSN to be given out, or, of a frame that is being given out, the one behind it.
+    var wanted: UInt64
+    /// Where the cursor began.
+    let from: UInt64
+    /// The cuts the cursor knows of, and the epoch of the newest.
+    var cuts: UInt64
+    let cutEpoch: UInt32
+    /// The segment's file may have been replaced: the next frame is looked for afresh.
+    var mustReenter = false
     private var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
+    /// The last error is one of a damaged frame.
+    private var hasFoundDamage = false
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
-    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess) {
+    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, cuts: UInt64) {
         self.store = store
+        self.from = from
+        self.cuts = cuts
+        cutEpoch = store.cutEpoch.load(ordering: .acquiring)
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
@@ -49,26 +62,48 @@ package struct LogCursor: ~Copyable {
             throw error
         }
         run = nil
-        guard !hasEnded, wanted <= through else {
-            end()
-            return nil
+        while !hasEnded {
+            do throws(WalError) {
+                if mustReenter { leaveSegment() }
+                try noteCuts()
+                guard wanted <= through else { break }
+                do throws(WalError) {
+                    let (frame, body) = try nextFrame()
+                    epoch = frame.epoch
+                    incarnation = frame.incarnation
+                    return try trim(frame, body)
+                } catch {
+                    guard try wasCutMeanwhile() else {
+                        if hasFoundDamage { store.environment.notify(.corruption(error)) }
+                        throw error
+                    }
+                    hasFoundDamage = false
+                }
+            } catch {
+                end()
+                throw error
+            }
         }
-        do throws(WalError) {
-            let (frame, body) = try nextFrame()
-            epoch = frame.epoch
-            incarnation = frame.incarnation
-            return try trim(frame, body)
-        } catch {
-            end()
-            throw error
-        }
+        end()
+        return nil
     }
 
-    private mutating func end() {
+    mutating func end() {
         hasEnded = true
+        leaveSegment()
+        run = nil
+    }
+
+    mutating func leaveSegment() {
+        mustReenter = false
         reader = nil
         chain = nil
-        run = nil
+    }
+
+    /// Begins behind an event that was given out by another cursor.
+    mutating func begin(after position: Position) {
+        epoch = position.epoch
+        incarnation = position.incarnation
     }
 
     /// Leaves out what lies before the LSN sought, in the first frame, and behind the last wanted, in the last.
@@ -107,7 +142,10 @@ package struct LogCursor: ~Copyable {
             let check = try attempt("read a segment") { () throws(StorageError) in
                 try place.check(current.window, body: !skips)
             }
-            guard case .whole(let frame, let start) = check else { throw damage(check, current, place) }
+            guard case .whole(let frame, let start) = check else {
+                hasFoundDamage = true
+                throw damage(check, current, place)
+            }
             if skips, frame.nextLSN <= wanted {
                 // A frame before the one sought: its header is enough to step over it.
                 place.accept(frame)
@@ -117,7 +155,10 @@ package struct LogCursor: ~Copyable {
             var body = start
             if skips {
                 let again = try attempt("read a segment") { () throws(StorageError) in try place.check(current.window) }
-                guard case .whole(_, let checked) = again else { throw damage(again, current, place) }
+                guard case .whole(_, let checked) = again else {
+                    hasFoundDamage = true
+                    throw damage(again, current, place)
+                }
                 body = checked
             }
             place.accept(frame)
@@ -199,11 +240,9 @@ package struct LogCursor: ~Copyable {
         // The header of a frame with a damaged body still says how many events are lost.
         let last =
             if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else { place.nextLSN }
-        let error = WalError(
+        return WalError(
             .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,
             offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))
-        store.environment.notify(.corruption(error))
-        return error
     }
 }
 
@@ -212,7 +251,7 @@ extension LogStore {
     /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
     package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
         // Seen together, or, beside the writer, in this order: the low mark never passes what is written.
-        let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
+        let (first, last, cuts) = catalog.withLock { (firstLSN, writtenLSN, $0.cuts.generation) }
         let start = from == 0 ? first : from
         if start < first {
             throw WalError(
@@ -224,7 +263,8 @@ extension LogStore {
                 .notYetWritten, "LSN \(start) is not yet written; the newest event is \(last)", path: directory,
                 lsns: LSN(start)...LSN(start))
         }
-        return LogCursor(self, from: start, through: min(through, last), access: access ?? options.readAccess)
+        return LogCursor(
+            self, from: start, through: min(through, last), access: access ?? options.readAccess, cuts: cuts)
     }
 
     /// What segments there are, oldest first.

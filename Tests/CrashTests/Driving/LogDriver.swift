@@ -73,12 +73,13 @@ struct LogDriver {
             case .few: if chance(20) { try store.sync() }
             case .never: break
             }
-        case ..<54: _ = try store.rotate()
-        case ..<76: _ = try store.performMaintenance()
-        case ..<80: while try store.performMaintenance() { watch.look() }
-        case ..<84: if workload.syncing != .never { try store.sync() }
-        case ..<88: try store.recordWatermark()
-        case ..<93: try truncate(store)
+        case ..<53: _ = try store.rotate()
+        case ..<74: _ = try store.performMaintenance()
+        case ..<78: while try store.performMaintenance() { watch.look() }
+        case ..<82: if workload.syncing != .never { try store.sync() }
+        case ..<85: try store.recordWatermark()
+        case ..<89: try truncate(store)
+        case ..<93: try cut(store)
         default: try store.rewriteUnvouched()
         }
     }
@@ -105,6 +106,23 @@ struct LogDriver {
         let lsn = pick(store.firstLSN...store.writtenLSN + 1)
         disk.mark(.allowTruncation(lsn))
         try store.truncate(before: lsn)
+    }
+
+    /// Cuts anywhere, also inside a frame, and now and then everything.
+    private mutating func cut(_ store: LogStore) throws {
+        let lowest = store.firstLSN - 1
+        let near = store.writtenLSN - min(8, store.writtenLSN - lowest)
+        let lsn = chance(10) ? lowest : pick((chance(60) ? near : lowest)...store.writtenLSN)
+        guard lsn < store.writtenLSN else { return }
+        disk.mark(.cutBegan(after: lsn))
+        try store.truncate(after: lsn)
+        life += 1
+        disk.mark(.cutEnded(after: lsn))
+        watch.forget(after: lsn)
+        guard store.writtenLSN == lsn, store.durableLSN == lsn else {
+            throw Violation(
+                "after a cut behind \(lsn) the log ends at \(store.writtenLSN), durable \(store.durableLSN)")
+        }
     }
 
     /// Closes in order, without syncing, or not at all (a killed process), and opens again; none of them loses what was
