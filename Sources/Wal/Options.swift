@@ -72,6 +72,11 @@ extension WriteAheadLog {
         ///
         /// The default is 1024.
         public var observerQueue = 1024
+        /// The pauses between two looks at a log opened for reading, while somebody follows it: the shortest after there was
+        /// something new, doubling up to the longest while there isn't. From 0.1 ms to an hour.
+        ///
+        /// The default is 2 ms to 250 ms. A look that finds nothing costs some ten system calls.
+        public var pollInterval: ClosedRange<Duration> = .milliseconds(2)...(.milliseconds(250))
         /// Where the files are.
         ///
         /// The default is the operating system's file system.
@@ -109,6 +114,9 @@ extension WriteAheadLog.Options {
         try check(queueBytes >= 1, "queueBytes", "\(queueBytes)", "at least 1")
         try check(queueEvents >= 1, "queueEvents", "\(queueEvents)", "at least 1")
         try check(observerQueue >= 1, "observerQueue", "\(observerQueue)", "at least 1")
+        try check(
+            pollInterval.lowerBound >= .microseconds(100) && pollInterval.upperBound <= .seconds(3600), "pollInterval",
+            "\(pollInterval)", "from 0.1 ms to an hour")
         try check(startLSN >= 1 && startLSN <= .max, "startLSN", "\(startLSN)", "from 1 to \(LSN.max)")
     }
 

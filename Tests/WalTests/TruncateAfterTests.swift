@@ -158,7 +158,7 @@ struct TruncateAfterTests {
         let gate = DiskGate()
         let log = try Self.open(gate.guarding(SimulatedDisk().backend), sync: .never)
         try Self.fill(log, 10)
-        try log.flush()
+        try await log.flush()
         gate.shut(.sync)
         let codes = Shared<[WalError.Code?]>([])
         var tasks: [Task<Void, Never>] = []
@@ -176,8 +176,8 @@ struct TruncateAfterTests {
         gate.waitUntilHeld()
         gate.open()
         thread.join()
-        for _ in 0..<20 { try log.append([1]) }
-        try log.waitDurable(9)
+        for _ in 0..<20 { try await log.append([1]) }
+        try await log.waitDurable(9)
         for task in tasks { await task.value }
         // Those whose sync ended before the cut are well, the others were cut off.
         #expect(codes.value.count == 6)
@@ -191,7 +191,7 @@ struct TruncateAfterTests {
         let gate = DiskGate()
         let log = try Self.open(gate.guarding(SimulatedDisk().backend), sync: .never) { $0.backPressure = backPressure }
         try Self.fill(log, 10)
-        try log.flush()
+        try await log.flush()
         gate.shut(.sync)
         let thread = try SystemThread(name: "cut") { try? log.truncate(after: 4) }
         gate.waitUntilHeld()

@@ -4,6 +4,9 @@ import WalPlatform
 /// A cursor beside truncate(after:): what lies up to the cut it goes on to give out, from the old file or the new one; behind
 /// that it is stale.
 extension LogCursor {
+    /// Whether there are cuts it has not taken note of.
+    package var isUnawareOfCut: Bool { store.cutGeneration.load(ordering: .acquiring) != cuts }
+
     /// Takes note of the cuts made since the last look. One atomic load where there was none.
     ///
     /// The events given out so far end before `wanted`. Throws `stalePosition` if one of them was cut off.
@@ -29,23 +32,25 @@ extension LogCursor {
         run.keep(through: through)
         wanted = min(wanted, through + 1)
         // The run lies in its memory: it is left when the run is used up.
-        mustReenter = true
+        mustSeek = true
         return lsn <= through
     }
 
     private mutating func takeCuts(before next: UInt64) throws(WalError) {
         let (generation, lowest) = store.catalog.withLock { ($0.cuts.generation, $0.cuts.lowest(since: cuts)) }
         cuts = generation
+        let hasGiven = next > from || epoch > 0
         if store.options.readOnly {
             // Another process has cut the log, and which events is not known.
-            if next > from || epoch > 0 {
+            if hasGiven {
                 try store.check(Position(lsn: LSN(next - 1), epoch: epoch, incarnation: incarnation))
             }
             through = min(through, store.writtenLSN)
             return
         }
         guard let lowest else { return }
-        guard next <= lowest + 1 else { throw stale(next) }
+        // One that follows may begin with an event that is not written yet.
+        guard next <= lowest + 1 || (follows && !hasGiven) else { throw stale(next) }
         through = min(through, lowest)
     }
 

@@ -10,6 +10,8 @@ package struct LogCursor: ~Copyable {
     let headers: HeaderReader
     /// The last LSN to be given out. Goes back if that is cut off.
     package internal(set) var through: UInt64
+    /// Whether it keeps its place behind the last event, to go on from there after `extend`.
+    let follows: Bool
     /// The next LSN to be given out, or, of a frame that is being given out, the one behind it.
     var wanted: UInt64
     /// Where the cursor began.
@@ -17,12 +19,12 @@ package struct LogCursor: ~Copyable {
     /// The cuts the cursor knows of, and the epoch of the newest.
     var cuts: UInt64
     let cutEpoch: UInt32
-    /// The segment's file may have been replaced: the next frame is looked for afresh.
-    var mustReenter = false
     private var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
+    /// The next event lies in a frame that was left, or in a file that may have been replaced.
+    var mustSeek = false
     /// The last error is one of a damaged frame.
     private var hasFoundDamage = false
 
@@ -30,16 +32,28 @@ package struct LogCursor: ~Copyable {
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
-    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, cuts: UInt64) {
+    init(
+        _ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, cuts: UInt64, follows: Bool = false
+    ) {
         self.store = store
         self.from = from
         self.cuts = cuts
         cutEpoch = store.cutEpoch.load(ordering: .acquiring)
+        self.follows = follows
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
         wanted = from
-        hasEnded = from > through
+        hasEnded = from > through && !follows
+    }
+
+    /// The LSN of the next event to be given out by `nextRun`.
+    package var nextLSN: UInt64 { wanted }
+
+    /// Has a cursor that follows go on to a later end, or stop at an earlier one.
+    package mutating func extend(through last: UInt64) {
+        guard follows else { return }
+        through = last
     }
 
     /// The next event, or nil behind the last. Valid until the next call or the end of the cursor. After an error the
@@ -64,7 +78,7 @@ package struct LogCursor: ~Copyable {
         run = nil
         while !hasEnded {
             do throws(WalError) {
-                if mustReenter { leaveSegment() }
+                if mustSeek { leaveSegment() }
                 try noteCuts()
                 guard wanted <= through else { break }
                 do throws(WalError) {
@@ -84,7 +98,7 @@ package struct LogCursor: ~Copyable {
                 throw error
             }
         }
-        end()
+        if !follows || hasEnded { end() }
         return nil
     }
 
@@ -95,7 +109,7 @@ package struct LogCursor: ~Copyable {
     }
 
     mutating func leaveSegment() {
-        mustReenter = false
+        mustSeek = false
         reader = nil
         chain = nil
     }
@@ -117,6 +131,10 @@ package struct LogCursor: ~Copyable {
             guard records.next() != nil else { throw malformed(records) }
         }
         wanted = last + 1
+        if follows, wanted < frame.nextLSN {
+            // The end lies inside the frame: what is left of it is looked for anew when the end moves on.
+            mustSeek = true
+        }
         return records
     }
 
@@ -135,6 +153,7 @@ package struct LogCursor: ~Copyable {
                 throw WalError(.closed, "the cursor has ended", path: store.directory)
             }
             if place.offset >= current.end {
+                if follows, current.grow() { continue }
                 try leave(current, place)
                 continue
             }
@@ -170,8 +189,11 @@ package struct LogCursor: ~Copyable {
     /// Opens the segment that holds the event sought.
     private mutating func enter() throws(WalError) {
         let (segment, next) = try segmentOfWanted()
+        // A map can't grow with the segment that is being written.
+        let grows = follows && segment.info.withLock { $0.state == .active }
         let opened = try SegmentReader.open(
-            segment, from: wanted, next: next, headers: headers, identity: store.identity, access: access)
+            segment, from: wanted, next: next, headers: headers, identity: store.identity,
+            access: grows ? .read : access)
         reader = opened
         if let entry = opened.entry {
             chain = FrameChain(opened.header, at: entry)

@@ -6,7 +6,7 @@ package final class SegmentReader {
     package let segment: Segment
     package let header: SegmentHeader
     /// The end of the frames that may be read.
-    package let end: UInt64
+    package private(set) var end: UInt64
     package let window: ByteWindow
     /// Of a sealed segment, where it is intact.
     package let footer: SegmentFooter?
@@ -79,6 +79,18 @@ package final class SegmentReader {
     deinit {
         // Read only: a failed close can lose nothing.
         if let file { do { try file.close() } catch {} }
+    }
+
+    /// Takes in what has been written since, where the segment was still being written when it was opened for read calls;
+    /// returns whether there is more.
+    package func grow() -> Bool {
+        guard !wasSealed, file != nil else { return false }
+        let known = segment.info.withLock { $0.end }
+        let now = known ?? segment.writtenEnd.load(ordering: .acquiring)
+        guard now > end else { return false }
+        window.extend(to: now)
+        end = now
+        return true
     }
 
     private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {

@@ -80,7 +80,7 @@ extension LogStore {
                 durable.store(plan.superblock.watermark.lsn, ordering: .releasing)
                 written.store(plan.end.lsn, ordering: .releasing)
             }
-            return moved
+            return moved || wasCut
         }
     }
 }

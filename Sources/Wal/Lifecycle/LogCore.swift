@@ -21,6 +21,10 @@ final class LogCore: Sendable {
     ///
     /// Held during system calls.
     let maintenanceLock = Lock()
+    /// Of a log that another process writes.
+    let poller: TailPoller?
+    /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
+    let hasEndedCleanly = Atomic<Bool>(false)
 
     private let writerThread = Guarded<SystemThread?>(nil)
     private let maintenanceThread = Guarded<SystemThread?>(nil)
@@ -39,7 +43,7 @@ final class LogCore: Sendable {
             do throws(SystemThread.StartError) {
                 hub = try ObserverHub.start(observer, label: path, limit: options.observerQueue)
             } catch {
-                throw noThread(path, error)
+                throw WalError(noThread: error, path: path)
             }
         }
         do throws(WalError) {
@@ -96,6 +100,7 @@ final class LogCore: Sendable {
             nextLSN: store.writtenLSN + 1, byteLimit: options.queueBytes, eventLimit: options.queueEvents,
             largestUnit: store.largestUnit, isReadOnly: options.readOnly)
         signals = Signals(queue: queue)
+        poller = options.readOnly ? TailPoller(pauses: options.pollInterval) : nil
         committer = Committer(
             queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance)
     }
@@ -111,14 +116,8 @@ final class LogCore: Sendable {
         } catch {
             _ = queue.advance(to: .closed)
             end(cleanly: false)
-            throw Self.noThread(path, error)
+            throw WalError(noThread: error, path: path)
         }
-    }
-
-    private static func noThread(_ path: String, _ error: SystemThread.StartError) -> WalError {
-        WalError(
-            .noThread, "the system refused a thread for the log; lower the number of threads or raise the limit",
-            path: path, errno: Errno(rawValue: error.errno))
     }
 
     var state: WriteAheadLog.State {
@@ -133,6 +132,7 @@ final class LogCore: Sendable {
     /// A step that is no commit has moved the durable position.
     func durableMovedElsewhere() {
         signals.durable.wakeAll()
+        signals.followers.durableMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
@@ -165,6 +165,7 @@ final class LogCore: Sendable {
                 endError.set(discarding(discarded))
             }
         }
+        if cleanly, endError.value == nil { hasEndedCleanly.store(true, ordering: .releasing) }
         _ = queue.advance(to: .closed)
         hub?.post(.lifecycle(.closed))
         hub?.finish()
@@ -185,6 +186,7 @@ final class LogCore: Sendable {
         if options.readOnly {
             if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
             do throws(WalError) { try store.abandon() } catch { closeError.set(error) }
+            poller?.stop()
             hub?.post(.lifecycle(.closed))
             hub?.finish()
         } else {

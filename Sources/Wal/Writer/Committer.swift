@@ -50,6 +50,7 @@ final class Committer: Sendable {
         if queue.finishHead() { signals.wakeProducer() }
         if queue.setDiskFull(false) { signals.wakeEverybody() }
         maintenance.noteWritten(bytes)
+        signals.followers.writtenMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
         hub?.post(.written(events: events, bytes: bytes, lastLSN: LSN(head.lastLSN)))
         return true
@@ -103,7 +104,10 @@ final class Committer: Sendable {
             }
         }
         signals.durable[generation].bumpAndWakeAll()
-        if store.durableLSN != before { maintenance.noteDurable() }
+        if store.durableLSN != before {
+            signals.followers.durableMoved()
+            maintenance.noteDurable()
+        }
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
@@ -126,6 +130,7 @@ final class Committer: Sendable {
         } catch {
             throw failed(error)
         }
+        signals.followers.durableMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
