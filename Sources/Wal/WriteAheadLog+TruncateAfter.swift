@@ -7,7 +7,7 @@ extension WriteAheadLog {
     /// wait meanwhile, whatever the back-pressure. After a stop in the middle the next open finishes the cut once it was
     /// decided; no event that was cut off comes back after the call has returned. Iterators and replays that have given out
     /// none of what was cut off go on up to the cut; others get `stalePosition` at their next event. Whoever waits for an
-    /// event that is cut off gets `truncated`. Does nothing if `lsn` is the newest.
+    /// event that is cut off gets `truncated`. Cuts nothing, and begins no epoch, if `lsn` is the newest.
     ///
     /// Blocks for writes and syncs, and copies the kept part of one segment: as long as writing a segment takes.
     ///

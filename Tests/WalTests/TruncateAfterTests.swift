@@ -243,7 +243,7 @@ struct TruncateAfterTests {
         let log = try Self.open(disk.storage)
         try Self.fill(log, 50)
         try log.sync()
-        disk.capacity = disk.usedBytes
+        disk.capacity = disk.usedBytes / 2
         #expect(code { try log.truncate(after: 20) } == .diskFull)
         #expect(log.state == .running && log.lastLSN == 50)
         disk.capacity = nil

@@ -32,9 +32,9 @@ extension LogStore {
                 .notYetWritten, "can't cut after LSN \(lsn): the newest event is \(last)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
-        if lsn == last { return }
         // All that is kept must be durable before the cut is decided: recovery takes it as proof that it must be there.
         if !environment.flaws.contains(.cutsWithoutSync) { try sync() }
+        if lsn == last { return }
         let gone = try syncState.withLock { (state) throws(WalError) in try cut(lsn, &state) }
         for segment in gone { environment.notify(.deleted(base: LSN(segment.base), path: segment.path)) }
     }
