@@ -36,6 +36,8 @@ public enum WalEvent: Sendable, Hashable {
     case truncatedAfter(lsn: LSN, epoch: UInt32)
     /// A segment was removed.
     case segmentDeleted(firstLSN: LSN, path: String)
+    /// A pass of retention removed segments, was held back by checkpoints, or left out the limit of age.
+    case retained(RetentionReport)
     /// Appends were dropped because the queue was full: how many since the last such event.
     case dropped(count: Int)
     /// Damage was found.

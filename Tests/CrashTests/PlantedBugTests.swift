@@ -48,6 +48,12 @@ struct PlantedBugTests {
         .init("cutsWithoutSync", .cutsWithoutSync),
         .init("keepsWatermarkAboveCut", .keepsWatermarkAboveCut),
         .init("keepsSegmentsBehindCut", .keepsSegmentsBehindCut),
+        .init("checkpointsWithoutSync", .checkpointsWithoutSync),
+        .init("checkpointsWithoutDirectorySync", .checkpointsWithoutDirectorySync),
+        .init("checkpointsBeforeDurable", .checkpointsBeforeDurable),
+        .init("makesCheckpointFolderWithoutSync", .makesCheckpointFolderWithoutSync),
+        .init("removesCheckpointsWithoutSync", .removesCheckpointsWithoutSync),
+        .init("dropsPastCheckpoints", .dropsPastCheckpoints),
     ]
 
     /// Explores with the workloads in turn, some seeds each, until a state breaks a rule.

@@ -49,6 +49,7 @@ package struct RecoveryApply {
         if !flaws.contains(.keepsCleanFlag) { superblock.isClean = false }
         let file: SuperblockFile
         if plan.mustRebuildSuperblock {
+            superblock.cutEpoch = superblock.epoch
             try keepDamagedSuperblock(tag: superblock.epoch)
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
             try storage.syncDirectory(directory)

@@ -16,10 +16,11 @@ extension LogStore {
     /// statement in the superblock the cut is decided, and whoever opens the log after a stop finishes it. `durableLSN` goes
     /// back, here alone.
     ///
-    /// Throws `truncated` below firstLSN − 1, which empties the log, and `notYetWritten` above writtenLSN. An error before the
+    /// Throws `truncated` below firstLSN − 1, which empties the log, `notYetWritten` above writtenLSN, and `heldByCheckpoint` if a
+    /// checkpoint stands at an event that would be cut off and is not overridden. An error before the
     /// cut is decided (`diskFull`, `corrupted` if what is to be kept can't be read) changes nothing; any later one fails the
     /// store.
-    package func truncate(after lsn: UInt64) throws(WalError) {
+    package func truncate(after lsn: UInt64, overridingCheckpoints: Bool = false) throws(WalError) {
         try checkUsable()
         let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
         guard lsn >= first - 1 else {
@@ -35,8 +36,36 @@ extension LogStore {
         // All that is kept must be durable before the cut is decided: recovery takes it as proof that it must be there.
         if !environment.flaws.contains(.cutsWithoutSync) { try sync() }
         if lsn == last { return }
-        let gone = try syncState.withLock { (state) throws(WalError) in try cut(lsn, &state) }
+        // No checkpoint comes in between. One that is being saved meanwhile is stale afterwards, as an overridden one is.
+        let gone = try checkpointDesk.holds.withLock { (_) throws(WalError) in
+            if !overridingCheckpoints { try checkCheckpoints(above: lsn) }
+            return try syncState.withLock { (state) throws(WalError) in try cut(lsn, &state) }
+        }
         for segment in gone { environment.notify(.deleted(base: LSN(segment.base), path: segment.path)) }
+    }
+
+    private func checkCheckpoints(above lsn: UInt64) throws(WalError) {
+        var names: [String] = []
+        var newest = lsn
+        for info in try checkpoints() {
+            guard let position = info.position, position.lsn.rawValue > lsn else { continue }
+            do throws(WalError) {
+                try check(position)
+            } catch {
+                // It stands at nothing that the log still has.
+                if error.code == .stalePosition || error.code == .truncated { continue }
+                throw error
+            }
+            names.append(info.name)
+            newest = max(newest, position.lsn.rawValue)
+        }
+        guard let first = names.first else { return }
+        let list =
+            names.count == 1 ? "checkpoint \(first) stands" : "checkpoints \(names.joined(separator: ", ")) stand"
+        throw WalError(
+            .heldByCheckpoint,
+            "can't cut after LSN \(lsn): the \(list) above it; override or remove what holds it back",
+            path: directory, lsns: LSN(lsn + 1)...LSN(newest))
     }
 
     private func cut(_ lsn: UInt64, _ state: inout SyncState) throws(WalError) -> [Segment] {

@@ -28,7 +28,9 @@ extension LogCore {
         try committer.write(through: last)
         let before = store.durableLSN
         do throws(WalError) {
-            try maintenanceLock.withLock { () throws(WalError) in try store.truncate(after: lsn) }
+            try maintenanceLock.withLock { () throws(WalError) in
+                try store.truncate(after: lsn, overridingCheckpoints: overridingCheckpoints)
+            }
         } catch {
             if store.durableLSN > before { durableMovedElsewhere() }
             guard let cause = store.failure else { throw error }

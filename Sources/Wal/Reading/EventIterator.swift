@@ -17,8 +17,11 @@ public struct EventIterator: ~Copyable {
     private let queue: AppendQueue
     /// What was seen of the queue's.
     private var readingState: UInt64
+    /// The times of the events wanted; nil: all.
+    private let times: TimeRange?
 
-    init(cursor: consuming LogCursor, core: LogCore) {
+    init(cursor: consuming LogCursor, core: LogCore, times: TimeRange? = nil) {
+        self.times = times
         self.cursor = cursor
         self.core = core
         queue = core.queue
@@ -51,7 +54,10 @@ public struct EventIterator: ~Copyable {
     private mutating func nextView() throws(WalError) -> RecordView? {
         if queue.readingState != readingState { try lookAround() }
         while true {
-            if let view = run?.next() { return view }
+            if let view = run?.next() {
+                if let times, !times.contains(view.time) { continue }
+                return view
+            }
             guard let following = try cursor.nextRun(after: run) else {
                 run = nil
                 return nil

@@ -6,9 +6,9 @@ extension TraceMark {
     /// A truncation was reported done.
     static func truncated(before lsn: UInt64) -> Self { .note(kind: 2, value: lsn) }
     /// The events behind an LSN may be cut off from here on.
-    static func cutBegan(after lsn: UInt64) -> Self { .note(kind: 3, value: lsn) }
+    static func cutBegan(after lsn: UInt64) -> Self { .note(kind: 5, value: lsn) }
     /// They were reported cut off: their LSNs belong to nobody, or to whoever writes next, who counts as another life.
-    static func cutEnded(after lsn: UInt64) -> Self { .note(kind: 4, value: lsn) }
+    static func cutEnded(after lsn: UInt64) -> Self { .note(kind: 6, value: lsn) }
 }
 
 /// What the marks before a crash say must, and may, be found after it.
@@ -35,12 +35,13 @@ struct History {
                 if pendingCut == lsn - 1 { acknowledged = min(acknowledged, lsn - 1) }
                 pendingCut = nil
                 lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
-            case .note(kind: 3, let lsn): pendingCut = lsn
-            case .note(kind: 4, let lsn):
+            case .note(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .note(kind: 5, let lsn): pendingCut = lsn
+            case .note(kind: 6, let lsn):
                 pendingCut = nil
                 acknowledged = lsn
                 lives.append(Life(first: lsn + 1, lastSubmitted: lsn))
-            case .note(_, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .note: break
             case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
             case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)
             case .allowTruncation(let lsn): highestFirst = max(highestFirst, lsn)

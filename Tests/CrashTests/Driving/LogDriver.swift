@@ -23,6 +23,7 @@ struct LogDriver {
     private var opens: UInt64 = 0
     private var life: UInt64
     private var store: LogStore?
+    var checkpoints: CheckpointHistory
 
     /// `marks` are those of earlier lives on the disk.
     init(
@@ -36,13 +37,17 @@ struct LogDriver {
         generator = SeededGenerator(seed: seed)
         watch = Watch(disk)
         life = UInt64(History(marks).lives.count)
+        checkpoints = CheckpointHistory(marks)
     }
 
     /// A whole run, from the first open on; the log is still open at its end.
     mutating func run(steps: Int) throws {
         try open()
         // What was found on a disk that had just come up was on stable storage: recovery must not lose it.
-        if let store { disk.mark(.acknowledge(store.writtenLSN)) }
+        if let store {
+            disk.mark(.acknowledge(store.writtenLSN))
+            try acknowledgeCheckpoints(of: store)
+        }
         for _ in 0..<steps {
             try step()
             watch.look()
@@ -55,8 +60,8 @@ struct LogDriver {
         store = nil
     }
 
-    private mutating func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
-    private mutating func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
+    mutating func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
+    mutating func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + generator.next() % UInt64(range.count)
     }
 
@@ -74,12 +79,14 @@ struct LogDriver {
             case .never: break
             }
         case ..<53: _ = try store.rotate()
-        case ..<74: _ = try store.performMaintenance()
-        case ..<78: while try store.performMaintenance() { watch.look() }
-        case ..<82: if workload.syncing != .never { try store.sync() }
-        case ..<85: try store.recordWatermark()
-        case ..<89: try truncate(store)
-        case ..<93: try cut(store)
+        case ..<73: _ = try store.performMaintenance()
+        case ..<77: while try store.performMaintenance() { watch.look() }
+        case ..<79: if workload.syncing != .never { try store.sync() }
+        case ..<84: try changeCheckpoint(store)
+        case ..<86: try store.recordWatermark()
+        case ..<88: try truncate(store)
+        case ..<92: try cut(store)
+        case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
     }
@@ -114,10 +121,21 @@ struct LogDriver {
         let near = store.writtenLSN - min(8, store.writtenLSN - lowest)
         let lsn = chance(10) ? lowest : pick((chance(60) ? near : lowest)...store.writtenLSN)
         guard lsn < store.writtenLSN else { return }
+        let overrides = chance(70)
+        if !overrides, checkpoints.hold(above: lsn) {
+            do {
+                try store.truncate(after: lsn)
+            } catch WalError.Code.heldByCheckpoint {
+                return
+            }
+            throw Violation("a checkpoint above \(lsn) held no cut back")
+        }
         disk.mark(.cutBegan(after: lsn))
-        try store.truncate(after: lsn)
+        checkpoints.beginCut(after: lsn)
+        try store.truncate(after: lsn, overridingCheckpoints: overrides)
         life += 1
         disk.mark(.cutEnded(after: lsn))
+        checkpoints.finishCut(after: lsn)
         watch.forget(after: lsn)
         guard store.writtenLSN == lsn, store.durableLSN == lsn else {
             throw Violation(
