@@ -64,6 +64,10 @@ extension WriteAheadLog {
         ///
         /// The default is `.mapped`.
         public var readAccess = ReadAccess.mapped
+        /// Whether and how sealed segments are compressed in the background. May differ at every opening.
+        ///
+        /// The default is `.none`. Not used by a log opened for reading, which reads compressed segments all the same.
+        public var compression = Compression.none
         /// Hears what the log does.
         ///
         /// The default is none.
@@ -97,6 +101,7 @@ extension WriteAheadLog.Options {
         try check(
             (Layout.indexSpacingMin...Layout.indexSpacingMax).contains(indexSpacing),
             "indexSpacing", "\(indexSpacing)", "from 4 KiB to 16 MiB")
+        try compression.validate(indexSpacing: indexSpacing)
         switch sync {
         case .never, .batch: break
         case .interval(let interval):
@@ -130,6 +135,7 @@ extension WriteAheadLog.Options {
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing
         store.readAccess = readAccess
+        store.compression = compression
         return store
     }
 

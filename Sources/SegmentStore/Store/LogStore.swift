@@ -6,7 +6,7 @@ import WalPlatform
 /// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by one caller
 /// at a time, concurrently with the writer; all else by anyone.
 ///
-/// Locks, in the order in which they may be taken: `syncState` (held across syncs, so that a failed one is published
+/// Locks, in the order in which they may be taken: `compression` (across a slice of it), `syncState` (held across syncs, so that a failed one is published
 /// before any other can succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
 package final class LogStore: Sendable {
     /// Held across every sync of segments and every superblock update.
@@ -47,6 +47,8 @@ package final class LogStore: Sendable {
     let spare = Guarded<SpareSegment?>(nil)
     let catalog: Guarded<Catalog>
     let failed = Guarded<WalError?>(nil)
+    /// The segment being compressed, if any.
+    let compression = Guarded(CompressionState())
 
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
