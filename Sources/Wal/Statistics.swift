@@ -27,6 +27,8 @@ public struct Statistics: Sendable, Hashable {
     public var queuedEvents: UInt64 = 0
     /// Observer events lost because the observer was slow.
     public var lostObserverEvents: UInt64 = 0
+    /// Followers there are now, blocking ones and iterations over ``EventSequence``.
+    public var followers: UInt64 = 0
     /// The oldest event kept.
     public var firstLSN: LSN = 0
     /// The newest event written.

@@ -118,7 +118,7 @@ extension WriteAheadLog {
     public func refresh() throws(WalError) -> Bool {
         try checkNotClosed()
         guard core.options.readOnly else { return false }
-        return try core.store.refresh()
+        return try core.refresh()
     }
 
     private func checkChangeable() throws(WalError) {

@@ -138,6 +138,7 @@ public final class WriteAheadLog: Sendable {
         stats.queuedBytes = queue.queuedBytes
         stats.queuedEvents =
             stats.lastAssignedLSN > stats.lastLSN ? stats.lastAssignedLSN.rawValue - stats.lastLSN.rawValue : 0
+        stats.followers = UInt64(max(core.signals.followers.count.load(ordering: .relaxed), 0))
         stats.lostObserverEvents = core.hub?.lost ?? 0
         return stats
     }

@@ -13,7 +13,7 @@ package final class ByteWindow {
 
     private let source: Source
     /// No byte at or behind this offset is ever touched.
-    package let limit: UInt64
+    package private(set) var limit: UInt64
     private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var start: UInt64 = 0
     private var filled = 0
@@ -41,6 +41,12 @@ package final class ByteWindow {
 
     deinit {
         buffer.deallocate()
+    }
+
+    /// Lets a window that reads with read calls reach further; one over a map keeps its limit.
+    package func extend(to limit: UInt64) {
+        guard case .file = source else { return }
+        self.limit = max(self.limit, limit)
     }
 
     /// The address of `count` bytes at `offset`, or nil if they don't lie below the limit (or below the end of the file).

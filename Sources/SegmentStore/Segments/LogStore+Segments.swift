@@ -15,11 +15,7 @@ extension LogStore {
                 if error.isNotFound, try headers.isTruncatedAway(segment) { return nil }
                 guard error.damage != nil else { throw error.wal("look at a segment") }
                 // It is for verification to say what is damaged; here the file's size is all there is.
-                info.fileSize = try attempt("look at a segment") { () throws(StorageError) in
-                    let file = try storage.open(segment.path, .readOnly)
-                    defer { headers.close(file) }
-                    return try file.size()
-                }
+                info.fileSize = try fileSize(of: segment, headers)
             }
         }
         let fileSize = info.fileSize ?? 0
@@ -41,8 +37,17 @@ extension LogStore {
             })
     }
 
+    /// The size of a segment's file, whatever is in it.
+    func fileSize(of segment: Segment, _ headers: HeaderReader) throws(WalError) -> UInt64 {
+        try attempt("look at a segment") { () throws(StorageError) in
+            let file = try storage.open(segment.path, .readOnly)
+            defer { headers.close(file) }
+            return try file.size()
+        }
+    }
+
     /// Looks at a segment's file, and keeps what will not change.
-    private func look(at segment: Segment, _ headers: HeaderReader) throws(StorageError) -> Segment.Info {
+    func look(at segment: Segment, _ headers: HeaderReader) throws(StorageError) -> Segment.Info {
         let file = try headers.open(segment)
         defer { headers.close(file) }
         let rawSize = try file.size()

@@ -20,6 +20,12 @@ final class LogCore: Sendable {
     ///
     /// Held during system calls.
     let maintenanceLock = Lock()
+    /// What goes by itself; nil: nothing.
+    let retention: RetentionSchedule?
+    /// Of a log that another process writes.
+    let poller: TailPoller?
+    /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
+    let hasEndedCleanly = Atomic<Bool>(false)
 
     private let writerThread = Guarded<SystemThread?>(nil)
     private let maintenanceThread = Guarded<SystemThread?>(nil)
@@ -38,13 +44,14 @@ final class LogCore: Sendable {
             do throws(SystemThread.StartError) {
                 hub = try ObserverHub.start(observer, label: path, limit: options.observerQueue)
             } catch {
-                throw noThread(path, error)
+                throw WalError(noThread: error, path: path)
             }
         }
         do throws(WalError) {
-            let environment = environment(options, counters, maintenance, hub)
+            let retention = RetentionSchedule(options)
+            let environment = environment(options, counters, maintenance, retention, hub)
             let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
-            let core = LogCore(path, options, store, counters, maintenance, hub)
+            let core = LogCore(path, options, store, counters, maintenance, retention, hub)
             if !options.readOnly { try core.startThreads() }
             hub?.post(.lifecycle(.running))
             return core
@@ -56,7 +63,8 @@ final class LogCore: Sendable {
     }
 
     private static func environment(
-        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal,
+        _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) -> StoreEnvironment {
         var environment = StoreEnvironment(
             storage: options.storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64
@@ -67,6 +75,7 @@ final class LogCore: Sendable {
                 maintenance.kick()
                 hub?.post(.rolled(firstLSN: base, path: path))
             case .settled(let base, let path):
+                retention?.request()
                 maintenance.kick()
                 hub?.post(.segmentSettled(firstLSN: base, path: path))
             case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
@@ -83,8 +92,9 @@ final class LogCore: Sendable {
 
     private init(
         _ path: String, _ options: WriteAheadLog.Options, _ store: LogStore, _ counters: Counters,
-        _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ maintenance: MaintenanceSignal, _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) {
+        self.retention = retention
         self.path = path
         self.options = options
         self.store = store
@@ -95,8 +105,10 @@ final class LogCore: Sendable {
             nextLSN: store.writtenLSN + 1, byteLimit: options.queueBytes, eventLimit: options.queueEvents,
             largestUnit: store.largestUnit, isReadOnly: options.readOnly)
         signals = Signals(queue: queue)
+        poller = options.readOnly ? TailPoller(pauses: options.pollInterval) : nil
         committer = Committer(
-            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance)
+            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance,
+            retention: retention)
     }
 
     private func startThreads() throws(WalError) {
@@ -110,14 +122,8 @@ final class LogCore: Sendable {
         } catch {
             _ = queue.advance(to: .closed)
             end(cleanly: false)
-            throw Self.noThread(path, error)
+            throw WalError(noThread: error, path: path)
         }
-    }
-
-    private static func noThread(_ path: String, _ error: SystemThread.StartError) -> WalError {
-        WalError(
-            .noThread, "the system refused a thread for the log; lower the number of threads or raise the limit",
-            path: path, errno: Errno(rawValue: error.errno))
     }
 
     var state: WriteAheadLog.State {
@@ -132,6 +138,7 @@ final class LogCore: Sendable {
     /// A step that is no commit has moved the durable position.
     func durableMovedElsewhere() {
         signals.durable.wakeAll()
+        signals.followers.durableMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
@@ -164,6 +171,7 @@ final class LogCore: Sendable {
                 endError.set(discarding(discarded))
             }
         }
+        if cleanly, endError.value == nil { hasEndedCleanly.store(true, ordering: .releasing) }
         _ = queue.advance(to: .closed)
         hub?.post(.lifecycle(.closed))
         hub?.finish()
@@ -184,6 +192,7 @@ final class LogCore: Sendable {
         if options.readOnly {
             if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
             do throws(WalError) { try store.abandon() } catch { closeError.set(error) }
+            poller?.stop()
             hub?.post(.lifecycle(.closed))
             hub?.finish()
         } else {

@@ -34,6 +34,7 @@ final class Signals: Sendable {
     /// For shutdown and close.
     let lifecycle = WaitWord()
     let tasks = AsyncWaiters()
+    let followers = Followers()
     /// The first cause.
     let failure = SharedError()
     /// The last time a write found no room.
@@ -52,6 +53,7 @@ final class Signals: Sendable {
         durable.wakeAll()
         written.bumpAndWakeAll()
         lifecycle.bumpAndWakeAll()
+        followers.wakeAll()
         tasks.wakeAll()
     }
 

@@ -15,11 +15,13 @@ final class Committer: Sendable {
     let counters: Counters
     private let hub: ObserverHub?
     private let maintenance: MaintenanceSignal
+    private let retention: RetentionSchedule?
 
     init(
         queue: AppendQueue, store: LogStore, signals: Signals, counters: Counters, hub: ObserverHub?,
-        maintenance: MaintenanceSignal
+        maintenance: MaintenanceSignal, retention: RetentionSchedule?
     ) {
+        self.retention = retention
         self.counters = counters
         self.queue = queue
         self.store = store
@@ -50,6 +52,7 @@ final class Committer: Sendable {
         if queue.finishHead() { signals.wakeProducer() }
         if queue.setDiskFull(false) { signals.wakeEverybody() }
         maintenance.noteWritten(bytes)
+        signals.followers.writtenMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
         hub?.post(.written(events: events, bytes: bytes, lastLSN: LSN(head.lastLSN)))
         return true
@@ -103,7 +106,10 @@ final class Committer: Sendable {
             }
         }
         signals.durable[generation].bumpAndWakeAll()
-        if store.durableLSN != before { maintenance.noteDurable() }
+        if store.durableLSN != before {
+            signals.followers.durableMoved()
+            maintenance.noteDurable()
+        }
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
@@ -126,6 +132,7 @@ final class Committer: Sendable {
         } catch {
             throw failed(error)
         }
+        signals.followers.durableMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
@@ -141,6 +148,11 @@ final class Committer: Sendable {
             if queue.setDiskFull(true) { hub?.post(.error(error)) }
             signals.diskFullAttempts.increment()
             signals.wakeEverybody()
+            if let retention {
+                // What may go anyway makes room.
+                retention.request()
+                maintenance.kick()
+            }
             // The writer may be asleep, the caller having led: trying again on a timer is the writer's to do.
             queue.wakeWriter()
             return error

@@ -20,6 +20,8 @@ struct WriterThread: ~Copyable {
 
     /// How long a busy appender may fill the open block before it is written, where nobody waits for it.
     private static let lingerNanoseconds: Int64 = 700_000
+    /// How often such a block is written, at most, where a follower waits for its events.
+    private static let followerPaceNanoseconds: Int64 = 100_000
     /// How often writing is tried again on a full disk.
     private static let retryNanoseconds: Int64 = 500_000_000
 
@@ -30,6 +32,7 @@ struct WriterThread: ~Copyable {
     private let policy: SyncPolicy
 
     private var lingersUntil: Int64?
+    private var lingeredLast: Int64 = 0
     private var unsyncedSince: Int64?
     private var retriesAt: Int64 = 0
 
@@ -152,9 +155,13 @@ struct WriterThread: ~Copyable {
             state.pointee.writerMode = .idle
             return .sleep(nanoseconds: untilSync)
         }
-        let end = lingersUntil ?? now + Self.lingerNanoseconds
+        var end = lingersUntil ?? now + Self.lingerNanoseconds
+        if core.signals.followers.areImpatient { end = min(end, lingeredLast + Self.followerPaceNanoseconds) }
         lingersUntil = end
-        if now >= end { return .writeAll }
+        if now >= end {
+            lingeredLast = now
+            return .writeAll
+        }
         state.pointee.writerMode = .lingering
         return .sleep(nanoseconds: min(end - now, untilSync ?? .max))
     }

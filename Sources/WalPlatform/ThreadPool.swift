@@ -1,0 +1,78 @@
+/// Threads for calls that may block, kept for a moment after each call so that the next one need not start another.
+///
+/// Unbounded: a call never waits for another one to end, however long that blocks.
+package final class ThreadPool: Sendable {
+    package typealias Job = @Sendable () -> Void
+
+    private struct State {
+        /// Handed over and not yet taken; never more than there are idle threads.
+        var jobs: [Job] = []
+        var idle = 0
+    }
+
+    private let name: String
+    private let patience: Int64
+    private let state = Guarded(State())
+    private let handedOver = WaitWord()
+
+    /// - Parameters:
+    ///   - name: of each thread; the system keeps the first 15 bytes.
+    ///   - patienceNanoseconds: how long an idle thread waits for another job before it ends.
+    package init(name: String, patienceNanoseconds: Int64 = 5_000_000_000) {
+        self.name = name
+        patience = patienceNanoseconds
+    }
+
+    /// How many threads wait for a job.
+    package var idleCount: Int { state.withLock { $0.idle } }
+
+    /// Runs a job on an idle thread, or on a new one.
+    package func run(_ job: @escaping Job) throws(SystemThread.StartError) {
+        let isTaken = state.withLock { state in
+            guard state.idle > state.jobs.count else { return false }
+            state.jobs.append(job)
+            return true
+        }
+        if isTaken {
+            handedOver.bumpAndWakeOne()
+            return
+        }
+        // In a box, which the first run empties: the thread's body lives as long as the thread, what a job holds must not.
+        let first = Guarded<Job?>(job)
+        _ = try SystemThread(name: name) { [self] in
+            Self.take(first)?()
+            while runNext() {}
+        }
+    }
+
+    private static func take(_ box: Guarded<Job?>) -> Job? {
+        box.withLock { job in
+            defer { job = nil }
+            return job
+        }
+    }
+
+    /// False if none came for long enough.
+    private func runNext() -> Bool {
+        guard let job = next() else { return false }
+        job()
+        return true
+    }
+
+    private func next() -> Job? {
+        let deadline = SystemClock.monotonicNanoseconds() + patience
+        state.withLock { $0.idle += 1 }
+        while true {
+            let seen = handedOver.load()
+            let left = deadline - SystemClock.monotonicNanoseconds()
+            let (job, isOver) = state.withLock { state -> (Job?, Bool) in
+                // Counted as idle until the very step that takes a job or leaves: none is handed to a thread that has gone.
+                guard !state.jobs.isEmpty || left <= 0 else { return (nil, false) }
+                state.idle -= 1
+                return (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), true)
+            }
+            if isOver { return job }
+            handedOver.wait(while: seen, timeoutNanoseconds: left)
+        }
+    }
+}
