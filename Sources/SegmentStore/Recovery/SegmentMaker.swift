@@ -41,11 +41,14 @@ package struct SegmentMaker: Sendable {
         return file
     }
 
-    /// Replaces a segment by one with a new salt that holds its frames up to an event alone. Returns the new file, header and
-    /// where its frames end.
-    package func replace(_ original: SegmentHeader, through last: UInt64) throws(StorageError) -> Prefix {
+    /// Replaces a segment by one with a new salt that holds its frames up to an event alone. `sourceName` is the name of its
+    /// file now; where that is the compressed one it goes once the new one is durable. Returns the new file, header and where
+    /// its frames end.
+    package func replace(
+        _ original: SegmentHeader, from sourceName: String, through last: UInt64
+    ) throws(StorageError) -> Prefix {
         let name = FileNames.segment(base: original.firstLSN)
-        let source = try storage.open(directory + "/" + name, .readOnly)
+        let source = try storage.openSegment(directory + "/" + sourceName)
         let copy = try copyPrefix(of: original, from: source, through: last)
         // What was whole when the plan was made must be so now: a shorter copy would lose events.
         guard copy.end.lsn == max(last, original.firstLSN - 1) else {
@@ -54,6 +57,10 @@ package struct SegmentMaker: Sendable {
         try storage.rename(copy.temporary, to: copy.target)
         try storage.syncDirectory(directory)
         try source.close()
+        if sourceName != name {
+            try storage.unlink(directory + "/" + sourceName)
+            try storage.syncDirectory(directory)
+        }
         return copy
     }
 

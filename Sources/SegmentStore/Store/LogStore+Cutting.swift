@@ -111,7 +111,7 @@ extension LogStore {
     private func makePrefix(of scene: CutScene) throws(WalError) -> SegmentMaker.Prefix {
         let headers = HeaderReader(storage: storage, directory: directory)
         let path = scene.kept.path
-        let source = try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+        let source = try attempt("open a segment") { () throws(StorageError) in try storage.openSegment(path) }
         defer { headers.close(source) }
         guard case .intact(let header) = try headers.read(source, path: path, identity: identity),
             header.firstLSN == scene.kept.base, header.sequence == scene.kept.sequence
@@ -146,6 +146,7 @@ extension LogStore {
         var refusal: StorageError?
         do throws(StorageError) {
             try storage.syncDirectory(directory)
+            try removeTwin(of: scene.kept)
             state.durable = copy.end
             state.unvouched = []
             state.superblock.cutKind = .none
@@ -198,7 +199,26 @@ extension LogStore {
 
     private func unlink(_ segments: [Segment]) throws(StorageError) {
         guard !segments.isEmpty else { return }
-        for segment in segments.reversed() { try storage.unlink(segment.path) }
+        let names = try storage.list(directory)
+        for segment in segments.reversed() {
+            for name in Self.twins(of: segment, among: names) { try storage.unlink(path(name)) }
+        }
+        try storage.syncDirectory(directory)
+    }
+
+    /// The raw and the compressed file of a segment, of which for a moment, or after a failed removal, both are there.
+    private static func twins(of segment: Segment, among names: [String]) -> [String] {
+        [FileNames.segment(base: segment.base), FileNames.compressedSegment(base: segment.base)]
+            .filter { names.contains($0) }
+    }
+
+    /// The compressed file of the segment that was cut holds what was cut off.
+    private func removeTwin(of segment: Segment) throws(StorageError) {
+        let twin = FileNames.compressedSegment(base: segment.base)
+        guard !environment.flaws.contains(.keepsTwinOfCutSegment), try storage.list(directory).contains(twin) else {
+            return
+        }
+        try storage.unlink(path(twin))
         try storage.syncDirectory(directory)
     }
 

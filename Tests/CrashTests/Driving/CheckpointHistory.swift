@@ -86,11 +86,13 @@ struct CheckpointHistory {
     }
 
     private func standing(above lsn: UInt64) -> [UInt64] {
-        possible.joined().filter { $0.lsn.map { $0 > lsn } ?? false }.map(\.number)
+        var numbers: [UInt64] = []
+        for change in possible.joined() where (change.lsn ?? 0) > lsn { numbers.append(change.number) }
+        return numbers
     }
 
     /// Whether a checkpoint that is there holds back a cut.
-    func hold(above lsn: UInt64) -> Bool { standing(above: lsn).contains { !mayBeStale.contains($0) } }
+    func hold(above lsn: UInt64) -> Bool { !mayBeStale.isSuperset(of: standing(above: lsn)) }
 
     /// The lowest LSN that a checkpoint which may be there stands at.
     var lowest: UInt64? { possible.joined().compactMap(\.lsn).min() }

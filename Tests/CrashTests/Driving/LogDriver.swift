@@ -123,12 +123,10 @@ struct LogDriver {
         guard lsn < store.writtenLSN else { return }
         let overrides = chance(70)
         if !overrides, checkpoints.hold(above: lsn) {
-            do {
-                try store.truncate(after: lsn)
-            } catch WalError.Code.heldByCheckpoint {
-                return
-            }
-            throw Violation("a checkpoint above \(lsn) held no cut back")
+            var refusal: WalError?
+            do throws(WalError) { try store.truncate(after: lsn) } catch { refusal = error }
+            guard refusal?.code != .heldByCheckpoint else { return }
+            throw Violation("a checkpoint above \(lsn) held no cut back: \(String(describing: refusal))")
         }
         disk.mark(.cutBegan(after: lsn))
         checkpoints.beginCut(after: lsn)
