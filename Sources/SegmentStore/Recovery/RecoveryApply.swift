@@ -43,6 +43,7 @@ package struct RecoveryApply {
     private mutating func apply() throws(StorageError) -> Result {
         var superblock = plan.superblock
         try removeLeftovers()
+        try removeTwins()
         if plan.isNew { return try create(&superblock) }
         if !flaws.contains(.keepsEpoch) { superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1 }
         superblock.incarnation = environment.random()
@@ -74,6 +75,14 @@ package struct RecoveryApply {
     private func removeLeftovers() throws(StorageError) {
         guard !plan.leftovers.isEmpty, !flaws.contains(.keepsLeftovers) else { return }
         for name in plan.leftovers { try storage.unlink(path(name)) }
+        try storage.syncDirectory(directory)
+    }
+
+    /// The name of the file that is kept is made durable before the other one goes.
+    private func removeTwins() throws(StorageError) {
+        guard !plan.spareTwins.isEmpty else { return }
+        try storage.syncDirectory(directory)
+        for name in plan.spareTwins { try storage.unlink(path(name)) }
         try storage.syncDirectory(directory)
     }
 
@@ -141,7 +150,7 @@ package struct RecoveryApply {
     private mutating func keepTorn(
         _ segment: RecoveryPlan.Found, from offset: UInt64, _ budget: inout UInt64, tag: UInt32
     ) throws(StorageError) {
-        let file = try storage.open(path(segment.name), .readOnly)
+        let file = try storage.openSegment(path(segment.name))
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
@@ -184,9 +193,13 @@ package struct RecoveryApply {
             lsn: cut.base - 1, segment: cut.base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
         superblock.generation += 1
         if !flaws.contains(.skipsStatingCut) { try file.write(superblock) }
-        if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
-        for segment in plan.discarded.reversed() {
-            quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))
+        if cut.kind == .truncation {
+            try removeDiscarded()
+        } else {
+            if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
+            for segment in plan.discarded.reversed() {
+                quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))
+            }
         }
         let active = try makeActive(cut, superblock)
         superblock.cutKind = .none
@@ -198,6 +211,13 @@ package struct RecoveryApply {
         plan.tally = active.tally
         plan.superblock = superblock
         return try result(superblock, file, active: (active.file, active.header, active.mark, active.tally))
+    }
+
+    /// What truncate(after:) has cut off was meant to go.
+    private func removeDiscarded() throws(StorageError) {
+        guard !plan.discarded.isEmpty else { return }
+        for segment in plan.discarded.reversed() { try storage.unlink(path(segment.name)) }
+        try storage.syncDirectory(directory)
     }
 
     private mutating func makeActive(
@@ -218,11 +238,14 @@ package struct RecoveryApply {
         guard cut.replaces else {
             return (try storage.open(path(segment.name), .readWrite), header, plan.end, plan.tally)
         }
-        let original = try storage.open(path(segment.name), .readOnly)
-        let size = try original.size()
-        try original.close()
-        quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
-        let made = try maker.replace(header, upTo: end.offset)
+        if cut.kind == .repair {
+            let original = try storage.open(path(segment.name), .readOnly)
+            let size = try original.size()
+            try original.close()
+            quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
+        }
+        let made = try maker.replace(header, from: segment.name, through: min(cut.lsn, end.lsn))
+        plan.segments[plan.segments.count - 1].name = FileNames.segment(base: header.firstLSN)
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end
         plan.segments[plan.segments.count - 1].isSealed = false
@@ -255,7 +278,7 @@ package struct RecoveryApply {
 
     private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {
         if let header = found.header { return header }
-        let file = try storage.open(path(found.name), .readOnly)
+        let file = try storage.openSegment(path(found.name))
         let block = try file.readBlock(at: 0, size: Layout.blockSize)
         try file.close()
         return block.flatMap { try? SegmentHeader($0) }

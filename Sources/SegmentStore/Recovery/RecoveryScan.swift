@@ -32,7 +32,9 @@ package struct RecoveryScan {
 
     /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
     mutating func run() throws(WalError) -> RecoveryPlan {
-        if try mustFinishWholeCut() { return cutAtDamagedSegment(lsn: superblock.activeBase) }
+        if try mustFinishWholeCut() {
+            return cutAtDamagedSegment(lsn: superblock.activeBase, isTruncation: superblock.cutKind == .truncation)
+        }
         guard let start = startIndex() else {
             return try corruption(
                 at: nil, lsn: isDeep ? superblock.firstLSN : superblock.watermark.segment, offset: 0,
@@ -89,6 +91,12 @@ package struct RecoveryScan {
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
                 continue
             }
+            if case .fault(.block, _) = check, isDeep, let entry = try entryBehindTruncated(chain, window) {
+                chain = FrameChain(header, at: entry)
+                chain.flaws = flaws
+                tally = SegmentTally(spacing: header.indexSpacing, from: .max)
+                continue
+            }
             plan.tally = tally
             var isMalformed = false
             if case .whole = check { isMalformed = true }
@@ -102,6 +110,16 @@ package struct RecoveryScan {
         }
         plan.tally = tally
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
+    }
+
+    /// Behind a damaged block of a compressed segment whose events were all truncated away.
+    private func entryBehindTruncated(_ chain: FrameChain, _ window: ByteWindow) throws(WalError) -> IndexEntry? {
+        try attempt("read a segment") { () throws(StorageError) in
+            guard let damage = try window.damage(at: chain.offset),
+                let entry = try window.entry(behind: damage, salt: chain.salt), entry.lsn <= superblock.firstLSN
+            else { return nil }
+            return entry
+        }
     }
 
     // MARK: Where to begin
@@ -118,7 +136,7 @@ package struct RecoveryScan {
 
     private func open(_ index: Int) throws(WalError) -> any StorageFile {
         let path = headers.path(found[index].name)
-        return try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+        return try attempt("open a segment") { () throws(StorageError) in try storage.openSegment(path) }
     }
 
     private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
@@ -225,6 +243,8 @@ package struct RecoveryScan {
     /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
     private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
         var claimed = max(superblock.watermark.lsn, here.claimed)
+        // A truncation is decided only when all that it keeps is on stable storage.
+        if superblock.cutKind == .truncation { claimed = max(claimed, superblock.cut) }
         // The superblock went on to a later segment only when all of this one was on stable storage.
         if found[index].base < superblock.activeBase { claimed = max(claimed, superblock.activeBase - 1, lsn) }
         var later = index + 1
@@ -237,7 +257,15 @@ package struct RecoveryScan {
                 found[later].salt = header.salt
             }
             if claimed >= lsn { break }
-            let file = try open(later)
+            let file: any StorageFile
+            do throws(WalError) {
+                file = try open(later)
+            } catch {
+                // Of a compressed segment nothing may be readable; then it claims nothing.
+                guard error.code == .corrupted else { throw error }
+                later += 1
+                continue
+            }
             defer { headers.close(file) }
             claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
             later += 1
@@ -291,10 +319,14 @@ package struct RecoveryScan {
     ) throws(WalError) -> RecoveryPlan {
         let survey = try survey(file, salt: salt, from: chain.offset)
         var result = finish(index, chain: chain, discard: true)
+        // The last frame may go on behind the cut.
+        result.end.lsn = min(result.end.lsn, superblock.cut)
+        result.segments[index].end?.lsn = result.end.lsn
+        let isInsideFrame = chain.nextLSN > superblock.cut + 1
         result.outcome = superblock.cutKind == .repair ? .pointInTime : .unclean
         result.cut = .init(
             kind: superblock.cutKind, lsn: superblock.cut, base: found[index].base, sequence: found[index].sequence,
-            predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil)
+            predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil || isInsideFrame)
         return result
     }
 
@@ -330,12 +362,13 @@ package struct RecoveryScan {
     }
 
     /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
-    private mutating func cutAtDamagedSegment(lsn: UInt64) -> RecoveryPlan {
-        plan.outcome = .pointInTime
+    private mutating func cutAtDamagedSegment(lsn: UInt64, isTruncation: Bool = false) -> RecoveryPlan {
+        plan.outcome = isTruncation ? .unclean : .pointInTime
         plan.discarded = found
         plan.segments = []
         plan.cut = .init(
-            kind: .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence, predecessor: .init(),
+            kind: isTruncation ? .truncation : .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence,
+            predecessor: .init(),
             replaces: true)
         plan.end = Mark(
             lsn: lsn - 1, segment: lsn, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)

@@ -1,3 +1,4 @@
+import Synchronization
 import WalPlatform
 
 /// Reads everything with read calls and reports what is wrong.
@@ -113,6 +114,13 @@ struct Verifier {
             add(.corruption, whole)
             return nil
         }
+        if reader.isSeekTableDerived {
+            add(
+                .derivable,
+                WalError(
+                    .corrupted, "the seek table of the compressed segment is damaged; no event is concerned",
+                    path: segment.path))
+        }
         if let (chain, before) = previous { checkPredecessor(reader, chain, before) }
         var chain = FrameChain(reader.header)
         var tally = SegmentTally(spacing: reader.header.indexSpacing)
@@ -127,7 +135,9 @@ struct Verifier {
             report.frameCount += 1
             // The first segment may begin below the low mark: those events are read, but no longer part of the log.
             let first = max(frame.firstLSN, store.firstLSN)
-            report.eventCount += frame.nextLSN > first ? frame.nextLSN - first : 0
+            // And the last one may go on behind a cut that is not finished.
+            let next = store.options.readOnly ? min(frame.nextLSN, report.lastLSN.rawValue + 1) : frame.nextLSN
+            report.eventCount += next > first ? next - first : 0
             report.byteCount += UInt64(frame.size)
             progress?(report.byteCount, total)
         }
@@ -154,6 +164,9 @@ struct Verifier {
                     offset: chain.offset, lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, last))))
             return false
         }
+        if fault == .block, let lost = try reader.lostBlock(at: chain, through: last) {
+            return skip(lost, reader, &chain)
+        }
         let isBody = fault == .body && header != nil
         let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
         // Below the low mark no event is kept that could be concerned.
@@ -169,6 +182,21 @@ struct Verifier {
         guard isBody, let header else { return false }
         chain.accept(header)
         report.byteCount += UInt64(header.size)
+        return true
+    }
+
+    private mutating func skip(_ lost: LostBlock, _ reader: SegmentReader, _ chain: inout FrameChain) -> Bool {
+        let isGone = lost.lsns.upperBound < store.firstLSN
+        add(
+            isGone ? .derivable : .corruption,
+            WalError(
+                .corrupted,
+                isGone
+                    ? "a compressed block of events truncated away is damaged; no event that is kept is concerned"
+                    : "a compressed block is damaged; \(RecoveryScan.advice)", path: reader.segment.path,
+                offset: lost.range.lowerBound, lsns: LSN(lost.lsns.lowerBound)...LSN(lost.lsns.upperBound)))
+        guard let next = lost.next else { return false }
+        chain = FrameChain(reader.header, at: next)
         return true
     }
 
@@ -221,7 +249,12 @@ struct Verifier {
 extension LogStore {
     /// Reads everything with read calls and reports what is wrong. `progress` gets bytes done and bytes in all, now and then.
     package func verify(progress: ((UInt64, UInt64) -> Void)?) throws(WalError) -> VerifyReport {
-        var verifier = Verifier(self, progress: progress)
-        return try verifier.run()
+        while true {
+            let cuts = cutGeneration.load(ordering: .acquiring)
+            var verifier = Verifier(self, progress: progress)
+            let report = try verifier.run()
+            // What was cut meanwhile was no damage.
+            if report.findings.isEmpty || cuts == cutGeneration.load(ordering: .acquiring) { return report }
+        }
     }
 }

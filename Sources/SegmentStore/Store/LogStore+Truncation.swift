@@ -52,7 +52,10 @@ extension LogStore {
             } catch {
                 throw poison(error, "write the superblock")
             }
-            first.store(lsn, ordering: .releasing)
+            catalog.withLock { catalog in
+                catalog.epochBeforeFirst = epochBefore
+                first.store(lsn, ordering: .releasing)
+            }
             return gone
         }
     }
@@ -89,7 +92,7 @@ extension LogStore {
         if let segment, segment.base == lsn {
             // The header knows it, also where the segment before can't be read any more.
             let headers = HeaderReader(storage: storage, directory: directory)
-            if case .intact(let header) = try headers.read(FileNames.segment(base: lsn), identity: identity) {
+            if case .intact(let header) = try headers.read(segment, identity: identity) {
                 return header.predecessor.epoch
             }
         }

@@ -6,8 +6,9 @@ import WalPlatform
 /// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by one caller
 /// at a time, concurrently with the writer; all else by anyone.
 ///
-/// Locks, in the order in which they may be taken: `checkpointDesk.holds` (across a pass of retention), `syncState`
-/// (held across syncs, so that a failed one is published before any other can succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
+/// Locks, in the order in which they may be taken: `checkpointDesk.holds` (across a pass of retention), `compression`
+/// (across a slice of it), `syncState` (held across syncs, so that a failed one is published before any other can
+/// succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
 package final class LogStore: Sendable {
     /// Held across every sync of segments and every superblock update.
     struct SyncState: Sendable {
@@ -28,6 +29,9 @@ package final class LogStore: Sendable {
         let tailPage = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: Layout.blockSize)
         var tailPageOffset: UInt64?
         var headers: [FrameHeader] = []
+        /// What new frames bear.
+        var epoch: UInt32 = 0
+        var incarnation: UInt64 = 0
 
         deinit { tailPage.deallocate() }
     }
@@ -38,8 +42,6 @@ package final class LogStore: Sendable {
     package let report: RecoveryReport
     package let largestUnit: Int
     let lock: (any StorageLock)?
-    let epoch: UInt32
-    let incarnation: UInt64
     let identity: LogIdentity
 
     let writer = WriterState()
@@ -47,6 +49,8 @@ package final class LogStore: Sendable {
     let spare = Guarded<SpareSegment?>(nil)
     let catalog: Guarded<Catalog>
     let failed = Guarded<WalError?>(nil)
+    /// The segment being compressed, if any.
+    let compression = Guarded(CompressionState())
     let checkpointDesk = CheckpointDesk()
     let retentionClock: RetentionClock
 
@@ -60,6 +64,10 @@ package final class LogStore: Sendable {
     /// A write failed for want of room: bytes behind the end may be anything, so the next close is not a clean one.
     let hasSuspectTail = Atomic<Bool>(false)
     let activeOffset: Atomic<UInt64>
+    /// The catalogue's `cuts.generation`, for readers to look at without its lock. Stored under the lock.
+    let cutGeneration = Atomic<UInt64>(0)
+    /// The superblock's: the epoch to which the newest cut raised the log.
+    let cutEpoch: Atomic<UInt32>
     let unsynced = Atomic<UInt64>(0)
     /// The newest time of a frame written since the log was opened, or scanned at open.
     let newestFrameTime: Atomic<Int64>
@@ -78,11 +86,15 @@ package final class LogStore: Sendable {
         self.report = report
         tailFinding = Guarded((report.outcome, report.damage))
         self.lock = lock
-        epoch = superblock.epoch
-        incarnation = superblock.incarnation
         identity = superblock.identity
         syncState = Guarded(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
+        var catalog = catalog
+        catalog.life = (superblock.epoch, superblock.incarnation)
+        catalog.epochBeforeFirst = superblock.epochBeforeFirst
         self.catalog = Guarded(catalog)
+        cutEpoch = Atomic(superblock.cutEpoch)
+        writer.epoch = superblock.epoch
+        writer.incarnation = superblock.incarnation
         first = Atomic(superblock.firstLSN)
         self.written = Atomic(written.lsn)
         self.durable = Atomic(durable.lsn)
@@ -99,9 +111,9 @@ package final class LogStore: Sendable {
 
     /// The oldest event kept; one above `writtenLSN` if the log is empty.
     package var firstLSN: UInt64 { first.load(ordering: .acquiring) }
-    /// The newest event in the file; one below `firstLSN` if the log is empty.
+    /// The newest event in the file; one below `firstLSN` if the log is empty. Goes back only where truncate(after:) cuts.
     package var writtenLSN: UInt64 { written.load(ordering: .acquiring) }
-    /// The newest event on stable storage.
+    /// The newest event on stable storage. Goes back only where truncate(after:) cuts.
     package var durableLSN: UInt64 { durable.load(ordering: .acquiring) }
     /// Bytes of frames written since the last sync.
     package var unsyncedBytes: UInt64 { unsynced.load(ordering: .relaxed) }
