@@ -64,6 +64,15 @@ extension WriteAheadLog {
         ///
         /// The default is `.mapped`.
         public var readAccess = ReadAccess.mapped
+        /// What to keep; the rest goes by itself, in whole segments, after segments were rolled and settled, and, where age counts,
+        /// every ``retentionInterval``. Checkpoints hold segments back unless the policy overrides them.
+        ///
+        /// The default, nil, keeps everything.
+        public var retention: Retention?
+        /// How often ``retention`` is looked at where it has a limit of age: a millisecond to a year.
+        ///
+        /// The default is a minute.
+        public var retentionInterval = Duration.seconds(60)
         /// Hears what the log does.
         ///
         /// The default is none.
@@ -114,6 +123,16 @@ extension WriteAheadLog.Options {
         try check(queueBytes >= 1, "queueBytes", "\(queueBytes)", "at least 1")
         try check(queueEvents >= 1, "queueEvents", "\(queueEvents)", "at least 1")
         try check(observerQueue >= 1, "observerQueue", "\(observerQueue)", "at least 1")
+        if let retention {
+            do throws(WalError) {
+                try retention.validate()
+            } catch {
+                throw WalError(.invalidOption, "the option retention can't be used: \(error.message)")
+            }
+        }
+        try check(
+            retentionInterval >= .milliseconds(1) && retentionInterval <= .seconds(86_400 * 365), "retentionInterval",
+            "\(retentionInterval)", "from a millisecond to a year")
         try check(
             pollInterval.lowerBound >= .microseconds(100) && pollInterval.upperBound <= .seconds(3600), "pollInterval",
             "\(pollInterval)", "from 0.1 ms to an hour")

@@ -34,6 +34,8 @@ public enum WalEvent: Sendable, Hashable {
     case segmentCompressed(firstLSN: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
     /// A segment was removed.
     case segmentDeleted(firstLSN: LSN, path: String)
+    /// A pass of retention removed segments, was held back by checkpoints, or left out the limit of age.
+    case retained(RetentionReport)
     /// Appends were dropped because the queue was full: how many since the last such event.
     case dropped(count: Int)
     /// Damage was found.

@@ -50,6 +50,7 @@ extension VerifyReport.Finding {
         case .tornTail: "torn tail (never acknowledged as durable)"
         case .inProgress: "being written"
         case .derivable: "damaged, but derivable (no event is concerned)"
+        case .checkpoint: "damaged checkpoint (no event is concerned)"
         }
     }
 

@@ -42,6 +42,12 @@ struct PlantedBugTests {
         .init("keepsCleanFlag", .keepsCleanFlag),
         .init("trustsSuccessor", .trustsSuccessor),
         .init("keepsLeftovers", .keepsLeftovers),
+        .init("checkpointsWithoutSync", .checkpointsWithoutSync),
+        .init("checkpointsWithoutDirectorySync", .checkpointsWithoutDirectorySync),
+        .init("checkpointsBeforeDurable", .checkpointsBeforeDurable),
+        .init("makesCheckpointFolderWithoutSync", .makesCheckpointFolderWithoutSync),
+        .init("removesCheckpointsWithoutSync", .removesCheckpointsWithoutSync),
+        .init("dropsPastCheckpoints", .dropsPastCheckpoints),
     ]
 
     /// Explores with the workloads in turn, some seeds each, until a state breaks a rule.

@@ -9,6 +9,7 @@ package enum FileNames {
     package static let segmentSuffix = ".seg"
     package static let compressedSuffix = ".seg.zst"
     package static let temporarySuffix = ".tmp"
+    package static let checkpointSuffix = ".ckpt"
 
     /// The name of the segment whose first LSN is `base`: twenty digits, so that names sort as numbers do.
     package static func segment(base: UInt64) -> String {
@@ -32,6 +33,21 @@ package enum FileNames {
         guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
         guard let base = UInt64(digits), base > 0, base < UInt64.max else { return nil }
         return base
+    }
+
+    /// The name of a checkpoint's file in its folder. `name` must be one that a checkpoint can have.
+    package static func checkpoint(_ name: String) -> String { name + checkpointSuffix }
+
+    /// The checkpoint whose file has this name, or nil if it is no such name.
+    package static func name(ofCheckpoint file: String) -> String? {
+        guard file.hasSuffix(checkpointSuffix) else { return nil }
+        let name = String(file.dropLast(checkpointSuffix.count))
+        return Checkpoint.isName(name) ? name : nil
+    }
+
+    /// Whether the name, in the folder of checkpoints, is an unfinished file of this software.
+    package static func isTemporaryCheckpoint(_ file: String) -> Bool {
+        file.hasSuffix(temporarySuffix) && name(ofCheckpoint: String(file.dropLast(temporarySuffix.count))) != nil
     }
 
     /// Whether the name is one of this software's temporary files.

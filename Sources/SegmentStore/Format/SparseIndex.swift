@@ -50,6 +50,22 @@ package struct SparseIndex: Sendable, Hashable {
         return low > 0 ? entries[low - 1] : nil
     }
 
+    /// The last entry whose first LSN is not above `lsn`, or before which all events are older than `since`, whichever is
+    /// further on.
+    package func entry(for lsn: UInt64, since: Int64?) -> IndexEntry? {
+        let byLSN = entry(for: lsn)
+        guard let since else { return byLSN }
+        // The newest times up to an entry never go down, whatever the clock did.
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].newestEventTime < since { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0, entries[low - 1].lsn > byLSN?.lsn ?? 0 else { return byLSN }
+        return entries[low - 1]
+    }
+
     package var encodedSize: Int { Layout.indexHeaderSize + entries.count * Layout.indexEntrySize }
 
     /// The index block as it is written at `offset`.

@@ -49,6 +49,7 @@ package struct RecoveryApply {
         if !flaws.contains(.keepsCleanFlag) { superblock.isClean = false }
         let file: SuperblockFile
         if plan.mustRebuildSuperblock {
+            superblock.cutEpoch = superblock.epoch
             try keepDamagedSuperblock(tag: superblock.epoch)
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
             try storage.syncDirectory(directory)
@@ -174,6 +175,7 @@ package struct RecoveryApply {
     ) throws(StorageError) -> Result {
         superblock.cutKind = cut.kind
         superblock.cut = cut.lsn
+        superblock.cutEpoch = superblock.epoch
         superblock.activeBase = cut.base
         superblock.activeSequence = cut.sequence
         superblock.sealedBelow = min(superblock.sealedBelow, cut.sequence)

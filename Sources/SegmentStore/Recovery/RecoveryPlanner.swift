@@ -169,6 +169,8 @@ package struct RecoveryPlanner: Sendable {
         superblock.activeSequence = superblock.firstSequence
         superblock.sealedBelow = superblock.firstSequence
         superblock.epochBeforeFirst = first.predecessor.epoch
+        // Whether and when there was a cut is lost: no position that was stored proves anything.
+        superblock.cutEpoch = .max
         return superblock
     }
 

@@ -244,6 +244,10 @@ package struct RecoveryScan {
             claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
             later += 1
         }
+        if claimed < lsn, !flaws.contains(.ignoresCheckpointsAsProof) {
+            let folder = CheckpointFolder(storage: storage, directory: headers.directory)
+            claimed = max(claimed, try folder.newestDurable(superblock))
+        }
         return claimed >= lsn ? claimed : nil
     }
 

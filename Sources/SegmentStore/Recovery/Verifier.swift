@@ -31,6 +31,7 @@ struct Verifier {
             previous = try check(segment, next: next, previous: previous)
             report.segmentCount += 1
         }
+        try checkCheckpoints()
         reportTail()
         progress?(total, total)
         return report
@@ -54,6 +55,22 @@ struct Verifier {
             add(.derivable, WalError(.corrupted, "\(damage); the next writable open mends it", path: path))
         default:
             add(.corruption, WalError(.corrupted, "the superblock is damaged; repair the log", path: path))
+        }
+    }
+
+    private mutating func checkCheckpoints() throws(WalError) {
+        let folder = store.checkpointFolder
+        for name in try folder.names() {
+            do throws(WalError) {
+                _ = try folder.read(name, identity: store.identity)
+            } catch {
+                switch error.code {
+                // Removed meanwhile.
+                case .unknownCheckpoint: continue
+                case .corrupted, .foreignFile, .unsupportedFormat: add(.checkpoint, error)
+                default: throw error
+                }
+            }
         }
     }
 

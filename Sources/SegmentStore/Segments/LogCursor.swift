@@ -12,6 +12,8 @@ package struct LogCursor: ~Copyable {
     package private(set) var through: UInt64
     /// Whether it keeps its place behind the last event, to go on from there after `extend`.
     private let follows: Bool
+    /// The times of the events wanted; nil: all.
+    private let times: TimeRange?
     private var wanted: UInt64
     private var reader: SegmentReader?
     private var chain: FrameChain?
@@ -24,9 +26,13 @@ package struct LogCursor: ~Copyable {
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
-    init(_ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, follows: Bool = false) {
+    init(
+        _ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, follows: Bool = false,
+        times: TimeRange? = nil
+    ) {
         self.store = store
         self.follows = follows
+        self.times = times
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
@@ -47,7 +53,10 @@ package struct LogCursor: ~Copyable {
     /// cursor has ended.
     package mutating func next() throws(WalError) -> RecordView? {
         while true {
-            if let view = run?.next() { return view }
+            if let view = run?.next() {
+                if let times, !times.contains(view.time) { continue }
+                return view
+            }
             guard let following = try nextRun(after: run) else { return nil }
             run = following
         }
@@ -71,7 +80,10 @@ package struct LogCursor: ~Copyable {
             (reader, chain, mustSeek) = (nil, nil, false)
         }
         do throws(WalError) {
-            let (frame, body) = try nextFrame()
+            guard let (frame, body) = try nextFrame() else {
+                end()
+                return nil
+            }
             epoch = frame.epoch
             incarnation = frame.incarnation
             return try trim(frame, body)
@@ -113,10 +125,10 @@ package struct LogCursor: ~Copyable {
             path: reader?.segment.path, offset: chain?.offset, lsns: LSN(run.nextLSN)...LSN(run.nextLSN))
     }
 
-    /// The next frame that holds an event not below the one sought.
-    private mutating func nextFrame() throws(WalError) -> (FrameHeader, UnsafeRawPointer) {
+    /// The next frame that holds an event not below the one sought; nil if no event that is left can be wanted.
+    private mutating func nextFrame() throws(WalError) -> (FrameHeader, UnsafeRawPointer)? {
         while true {
-            if reader == nil { try enter() }
+            if reader == nil, try !enter() { return nil }
             guard let current = reader, var place = chain else {
                 throw WalError(.closed, "the cursor has ended", path: store.directory)
             }
@@ -152,14 +164,19 @@ package struct LogCursor: ~Copyable {
         }
     }
 
-    /// Opens the segment that holds the event sought.
-    private mutating func enter() throws(WalError) {
+    /// Opens the segment that holds the event sought; false if its times, and those of all that follow, are not wanted.
+    private mutating func enter() throws(WalError) -> Bool {
+        if let times, try !passOver(times) { return false }
         let (segment, next) = try segmentOfWanted()
         // A map can't grow with the segment that is being written.
         let grows = follows && segment.info.withLock { $0.state == .active }
         let opened = try SegmentReader.open(
-            segment, from: wanted, next: next, headers: headers, identity: store.identity,
+            segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
             access: grows ? .read : access)
+        if let entry = opened.entry, entry.lsn > wanted {
+            wanted = entry.lsn
+            if wanted > through { return false }
+        }
         reader = opened
         if let entry = opened.entry {
             chain = FrameChain(opened.header, at: entry)
@@ -168,6 +185,19 @@ package struct LogCursor: ~Copyable {
         }
         // Of the flaws recovery alone has that of the body: what it took is read with all care.
         chain?.flaws = store.environment.flaws.subtracting(.ignoresBodyChecksum)
+        return true
+    }
+
+    /// Steps over sealed segments that hold no event of a wanted time; false if that was all.
+    private mutating func passOver(_ times: TimeRange) throws(WalError) -> Bool {
+        while wanted <= through {
+            let (segment, next) = try segmentOfWanted()
+            guard let next, let summary = try store.facts(of: segment)?.summary, !times.overlaps(summary) else {
+                return true
+            }
+            wanted = next.base
+        }
+        return false
     }
 
     private func segmentOfWanted() throws(WalError) -> (Segment, Segment?) {
@@ -208,8 +238,8 @@ package struct LogCursor: ~Copyable {
         reader = nil
         wanted = max(wanted, place.nextLSN)
         let link = place.link
-        try enter()
-        guard let opened = reader else { return }
+        // Where segments were passed over there is no border to look at.
+        guard try enter(), let opened = reader, opened.segment.base == next.base else { return }
         let before = opened.header.predecessor
         guard before.sequence == current.segment.sequence, before.lastLSN == place.nextLSN - 1,
             before.endOfFrames == place.offset, link == nil || before.lastFrameChecksum == link
@@ -238,8 +268,11 @@ package struct LogCursor: ~Copyable {
 
 extension LogStore {
     /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
-    /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1.
-    package func cursor(from: UInt64, through: UInt64, access: ReadAccess? = nil) throws(WalError) -> LogCursor {
+    /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1. With `times`, `next` gives out
+    /// the events of these times alone; `nextRun` leaves out frames that can't hold any.
+    package func cursor(
+        from: UInt64, through: UInt64, access: ReadAccess? = nil, times: TimeRange? = nil
+    ) throws(WalError) -> LogCursor {
         // Seen together, or, beside the writer, in this order: the low mark never passes what is written.
         let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
         let start = from == 0 ? first : from
@@ -253,7 +286,8 @@ extension LogStore {
                 .notYetWritten, "LSN \(start) is not yet written; the newest event is \(last)", path: directory,
                 lsns: LSN(start)...LSN(start))
         }
-        return LogCursor(self, from: start, through: min(through, last), access: access ?? options.readAccess)
+        return LogCursor(
+            self, from: start, through: min(through, last), access: access ?? options.readAccess, times: times)
     }
 
     /// What segments there are, oldest first.

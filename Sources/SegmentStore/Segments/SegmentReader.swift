@@ -33,8 +33,8 @@ package final class SegmentReader {
     /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
     /// be damaged.
     package static func open(
-        _ segment: Segment, from lsn: UInt64, next: Segment?, headers: HeaderReader, identity: LogIdentity,
-        access: ReadAccess
+        _ segment: Segment, from lsn: UInt64, since: Int64? = nil, next: Segment?, headers: HeaderReader,
+        identity: LogIdentity, access: ReadAccess
     ) throws(WalError) -> SegmentReader {
         let file = try openFile(segment, headers: headers)
         do throws(WalError) {
@@ -58,7 +58,9 @@ package final class SegmentReader {
                 throw damaged(
                     segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
             }
-            let entry = lsn > segment.base ? try entry(for: lsn, segment, footer, file, header, end: end) : nil
+            let entry =
+                lsn > segment.base || since != nil
+                ? try entry(for: lsn, since: since, segment, footer, file, header, end: end) : nil
             guard access == .mapped else {
                 return SegmentReader(
                     segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
@@ -161,14 +163,19 @@ package final class SegmentReader {
         return block.flatMap { SparseIndex($0, salt: header.salt, offset: footer.indexOffset) }
     }
 
-    /// The nearest frame not behind `lsn` that an index names; nil to begin at the first.
+    /// The furthest frame that an index names with nothing before it that is sought: all events before it are below `lsn`, or
+    /// all are of times before `since`. Nil to begin at the first.
     private static func entry(
-        for lsn: UInt64, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile, _ header: SegmentHeader,
+        for lsn: UInt64, since: Int64?, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile,
+        _ header: SegmentHeader,
         end: UInt64
     ) throws(WalError) -> IndexEntry? {
-        if let index = segment.info.withLock({ $0.index }) { return index.entry(for: lsn) }
+        if let index = segment.info.withLock({ $0.index }) {
+            // The times of one that was not kept up from the first frame on leave out what lies before.
+            return index.entry(for: lsn, since: index.entries.first?.lsn == segment.base ? since : nil)
+        }
         // A damaged index costs time only: reading begins at the first frame then.
-        guard let footer, let index = try index(footer, file, header), let entry = index.entry(for: lsn),
+        guard let footer, let index = try index(footer, file, header), let entry = index.entry(for: lsn, since: since),
             entry.offset < end, entry.offset % 8 == 0
         else { return nil }
         return entry

@@ -109,6 +109,9 @@ extension LogStore {
         var apply = RecoveryApply(plan, directory: directory, environment: environment, options: options)
         let result = try apply.run()
         let end = apply.plan.end
+        let checkpoints = CheckpointFolder(storage: environment.storage, directory: directory)
+        // One that can't be removed now is in nobody's way: whoever saves that checkpoint again takes its name over.
+        do { try checkpoints.removeLeftovers() } catch {}
         guard let active = result.segments.last ?? nil else {
             throw WalError(.corrupted, "recovery found no segment to write to", path: directory)
         }

@@ -161,6 +161,8 @@ extension LogStore {
             return (file, was)
         }
         guard !wasClosed else { return }
+        // The lock must be held for as long as anybody changes a checkpoint.
+        checkpointDesk.close()
         writer.active = nil
         let open = catalog.withLock { catalog -> [WritableSegment] in
             let all = catalog.unsealed + catalog.unsettled + (catalog.active.map { [$0] } ?? [])

@@ -6,8 +6,8 @@ import WalPlatform
 /// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by one caller
 /// at a time, concurrently with the writer; all else by anyone.
 ///
-/// Locks, in the order in which they may be taken: `syncState` (held across syncs, so that a failed one is published
-/// before any other can succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
+/// Locks, in the order in which they may be taken: `checkpointDesk.holds` (across a pass of retention), `syncState`
+/// (held across syncs, so that a failed one is published before any other can succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
 package final class LogStore: Sendable {
     /// Held across every sync of segments and every superblock update.
     struct SyncState: Sendable {
@@ -49,6 +49,8 @@ package final class LogStore: Sendable {
     let spare = Guarded<SpareSegment?>(nil)
     let catalog: Guarded<Catalog>
     let failed = Guarded<WalError?>(nil)
+    let checkpointDesk = CheckpointDesk()
+    let retentionClock: RetentionClock
 
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
@@ -61,6 +63,8 @@ package final class LogStore: Sendable {
     let hasSuspectTail = Atomic<Bool>(false)
     let activeOffset: Atomic<UInt64>
     let unsynced = Atomic<UInt64>(0)
+    /// The newest time of a frame written since the log was opened, or scanned at open.
+    let newestFrameTime: Atomic<Int64>
 
     init(
         directory: String, options: StoreOptions, environment: StoreEnvironment, report: RecoveryReport,
@@ -68,6 +72,8 @@ package final class LogStore: Sendable {
         unvouched: [(segment: WritableSegment, range: Range<UInt64>)], catalog: Catalog, written: Mark,
         active: WritableSegment?
     ) {
+        retentionClock = RetentionClock(environment)
+        newestFrameTime = Atomic(active?.tally.summary.newestFrameTime ?? .min)
         self.directory = directory
         self.options = options
         self.environment = environment

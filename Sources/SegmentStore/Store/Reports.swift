@@ -87,6 +87,8 @@ public struct VerifyReport: Sendable, Hashable {
             case inProgress
             /// Something derivable, such as an index or one of two superblock slots, is damaged; no event is concerned.
             case derivable
+            /// A consumer's checkpoint can't be read; no event is concerned.
+            case checkpoint
         }
 
         /// How bad it is.

@@ -73,4 +73,21 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     package static let quarantinesWithoutSync = Self(rawValue: 1 << 25)
     /// A repaired segment takes its name before it is synced.
     package static let replacesWithoutSync = Self(rawValue: 1 << 26)
+
+    // MARK: Checkpoints and retention
+
+    /// A checkpoint takes its name before its file is synced.
+    package static let checkpointsWithoutSync = Self(rawValue: 1 << 48)
+    /// A checkpoint's new name is not made durable.
+    package static let checkpointsWithoutDirectorySync = Self(rawValue: 1 << 49)
+    /// A checkpoint is saved for an event that is not on stable storage.
+    package static let checkpointsBeforeDurable = Self(rawValue: 1 << 50)
+    /// The folder of checkpoints is not made durable.
+    package static let makesCheckpointFolderWithoutSync = Self(rawValue: 1 << 51)
+    /// The removal of a checkpoint is not made durable.
+    package static let removesCheckpointsWithoutSync = Self(rawValue: 1 << 52)
+    /// Retention doesn't ask what the checkpoints hold back.
+    package static let dropsPastCheckpoints = Self(rawValue: 1 << 53)
+    /// Recovery doesn't ask the checkpoints what must be there.
+    package static let ignoresCheckpointsAsProof = Self(rawValue: 1 << 54)
 }

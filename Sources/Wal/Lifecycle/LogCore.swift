@@ -20,6 +20,8 @@ final class LogCore: Sendable {
     ///
     /// Held during system calls.
     let maintenanceLock = Lock()
+    /// What goes by itself; nil: nothing.
+    let retention: RetentionSchedule?
     /// Of a log that another process writes.
     let poller: TailPoller?
     /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
@@ -46,9 +48,10 @@ final class LogCore: Sendable {
             }
         }
         do throws(WalError) {
-            let environment = environment(options, counters, maintenance, hub)
+            let retention = RetentionSchedule(options)
+            let environment = environment(options, counters, maintenance, retention, hub)
             let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
-            let core = LogCore(path, options, store, counters, maintenance, hub)
+            let core = LogCore(path, options, store, counters, maintenance, retention, hub)
             if !options.readOnly { try core.startThreads() }
             hub?.post(.lifecycle(.running))
             return core
@@ -60,7 +63,8 @@ final class LogCore: Sendable {
     }
 
     private static func environment(
-        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ options: WriteAheadLog.Options, _ counters: Counters, _ maintenance: MaintenanceSignal,
+        _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) -> StoreEnvironment {
         var environment = StoreEnvironment(
             storage: options.storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64
@@ -71,6 +75,7 @@ final class LogCore: Sendable {
                 maintenance.kick()
                 hub?.post(.rolled(firstLSN: base, path: path))
             case .settled(let base, let path):
+                retention?.request()
                 maintenance.kick()
                 hub?.post(.segmentSettled(firstLSN: base, path: path))
             case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
@@ -87,8 +92,9 @@ final class LogCore: Sendable {
 
     private init(
         _ path: String, _ options: WriteAheadLog.Options, _ store: LogStore, _ counters: Counters,
-        _ maintenance: MaintenanceSignal, _ hub: ObserverHub?
+        _ maintenance: MaintenanceSignal, _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) {
+        self.retention = retention
         self.path = path
         self.options = options
         self.store = store
@@ -101,7 +107,8 @@ final class LogCore: Sendable {
         signals = Signals(queue: queue)
         poller = options.readOnly ? TailPoller(pauses: options.pollInterval) : nil
         committer = Committer(
-            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance)
+            queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance,
+            retention: retention)
     }
 
     private func startThreads() throws(WalError) {

@@ -15,8 +15,11 @@ public struct EventIterator: ~Copyable {
     private var run: RecordRun?
     private let core: LogCore
     private let queue: AppendQueue
+    /// The times of the events wanted; nil: all.
+    private let times: TimeRange?
 
-    init(cursor: consuming LogCursor, core: LogCore) {
+    init(cursor: consuming LogCursor, core: LogCore, times: TimeRange? = nil) {
+        self.times = times
         self.cursor = cursor
         self.core = core
         queue = core.queue
@@ -45,7 +48,10 @@ public struct EventIterator: ~Copyable {
     private mutating func nextView() throws(WalError) -> RecordView? {
         guard queue.phase != .closed else { throw core.closedError }
         while true {
-            if let view = run?.next() { return view }
+            if let view = run?.next() {
+                if let times, !times.contains(view.time) { continue }
+                return view
+            }
             guard let following = try cursor.nextRun(after: run) else {
                 run = nil
                 return nil

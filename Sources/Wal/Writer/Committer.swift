@@ -15,11 +15,13 @@ final class Committer: Sendable {
     let counters: Counters
     private let hub: ObserverHub?
     private let maintenance: MaintenanceSignal
+    private let retention: RetentionSchedule?
 
     init(
         queue: AppendQueue, store: LogStore, signals: Signals, counters: Counters, hub: ObserverHub?,
-        maintenance: MaintenanceSignal
+        maintenance: MaintenanceSignal, retention: RetentionSchedule?
     ) {
+        self.retention = retention
         self.counters = counters
         self.queue = queue
         self.store = store
@@ -146,6 +148,11 @@ final class Committer: Sendable {
             if queue.setDiskFull(true) { hub?.post(.error(error)) }
             signals.diskFullAttempts.increment()
             signals.wakeEverybody()
+            if let retention {
+                // What may go anyway makes room.
+                retention.request()
+                maintenance.kick()
+            }
             // The writer may be asleep, the caller having led: trying again on a timer is the writer's to do.
             queue.wakeWriter()
             return error

@@ -50,10 +50,10 @@ final class MaintenanceSignal: Sendable {
         word.wait(while: seen, timeoutNanoseconds: timeoutNanoseconds)
     }
 
-    /// Sleeps until a kick or `noteDurable`, unless `isIdle` is false once that would be noticed.
-    func waitDeeply(while seen: UInt32, isIdle: () -> Bool) {
+    /// Sleeps until a kick or `noteDurable`, or until the time is over, unless `isIdle` is false once that would be noticed.
+    func waitDeeply(while seen: UInt32, timeoutNanoseconds: Int64? = nil, isIdle: () -> Bool) {
         sleep.store(Sleep.deep.rawValue, ordering: .sequentiallyConsistent)
-        if isIdle() { word.wait(while: seen) }
+        if isIdle() { word.wait(while: seen, timeoutNanoseconds: timeoutNanoseconds) }
         sleep.store(Sleep.awake.rawValue, ordering: .sequentiallyConsistent)
     }
 }

@@ -3,7 +3,7 @@ internal import WalPlatform
 
 /// The thread that runs the store's background steps, and records the durable position once the log is idle.
 ///
-/// Sleeps without a timer while nothing happens.
+/// Sleeps without a timer while nothing happens, but for that of retention by age.
 struct MaintenanceThread: ~Copyable {
     /// The log counts as idle when nothing was appended for this long.
     private static let idleNanoseconds: Int64 = 100_000_000
@@ -43,9 +43,26 @@ struct MaintenanceThread: ~Copyable {
                 signal.waitDeeply(while: seen) { !signal.stops }
             } else if now < notBefore {
                 signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
+            } else if core.retention?.nanosecondsLeft(now: now) == 0 {
+                retain(now)
             } else if !step(settlingAt: backlog) {
                 rest(seen)
             }
+        }
+    }
+
+    /// Runs a pass of retention.
+    private mutating func retain(_ now: Int64) {
+        guard let schedule = core.retention else { return }
+        schedule.begin(now: now)
+        do throws(WalError) {
+            _ = try core.applyRetention(schedule.policy)
+            pause = Self.pauseNanoseconds
+        } catch {
+            // Closed meanwhile: nobody need hear of it. Else it is tried again, after the pause.
+            if signal.stops || core.queue.phase == .closed { return }
+            schedule.request()
+            failed(error)
         }
     }
 
@@ -81,7 +98,10 @@ struct MaintenanceThread: ~Copyable {
         guard now.durable != recordedLSN || store.unsettledCount > 0 else {
             let recorded = recordedLSN
             let store = self.store
-            signal.waitDeeply(while: seen) { !signal.stops && store.durableLSN == recorded }
+            let left = core.retention?.nanosecondsLeft(now: SystemClock.monotonicNanoseconds())
+            signal.waitDeeply(while: seen, timeoutNanoseconds: left) {
+                !signal.stops && store.durableLSN == recorded
+            }
             return
         }
         guard now == activity else {

@@ -25,7 +25,8 @@ struct History {
         for mark in marks {
             switch mark {
             case .note(kind: 1, let lsn): lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
-            case .note(_, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .note(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .note: break
             case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
             case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)
             case .allowTruncation(let lsn): highestFirst = max(highestFirst, lsn)

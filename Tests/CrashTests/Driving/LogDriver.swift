@@ -23,6 +23,7 @@ struct LogDriver {
     private var opens: UInt64 = 0
     private var life: UInt64
     private var store: LogStore?
+    var checkpoints: CheckpointHistory
 
     /// `marks` are those of earlier lives on the disk.
     init(
@@ -36,13 +37,17 @@ struct LogDriver {
         generator = SeededGenerator(seed: seed)
         watch = Watch(disk)
         life = UInt64(History(marks).lives.count)
+        checkpoints = CheckpointHistory(marks)
     }
 
     /// A whole run, from the first open on; the log is still open at its end.
     mutating func run(steps: Int) throws {
         try open()
         // What was found on a disk that had just come up was on stable storage: recovery must not lose it.
-        if let store { disk.mark(.acknowledge(store.writtenLSN)) }
+        if let store {
+            disk.mark(.acknowledge(store.writtenLSN))
+            try acknowledgeCheckpoints(of: store)
+        }
         for _ in 0..<steps {
             try step()
             watch.look()
@@ -55,8 +60,8 @@ struct LogDriver {
         store = nil
     }
 
-    private mutating func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
-    private mutating func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
+    mutating func chance(_ percent: UInt64) -> Bool { generator.next() % 100 < percent }
+    mutating func pick(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + generator.next() % UInt64(range.count)
     }
 
@@ -74,11 +79,13 @@ struct LogDriver {
             case .never: break
             }
         case ..<54: _ = try store.rotate()
-        case ..<76: _ = try store.performMaintenance()
-        case ..<80: while try store.performMaintenance() { watch.look() }
-        case ..<84: if workload.syncing != .never { try store.sync() }
+        case ..<74: _ = try store.performMaintenance()
+        case ..<78: while try store.performMaintenance() { watch.look() }
+        case ..<80: if workload.syncing != .never { try store.sync() }
+        case ..<86: try changeCheckpoint(store)
         case ..<88: try store.recordWatermark()
-        case ..<93: try truncate(store)
+        case ..<91: try truncate(store)
+        case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
     }

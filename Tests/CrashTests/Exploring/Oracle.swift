@@ -7,6 +7,7 @@ struct Oracle {
     let workload: Workload
     let flaws: StoreFlaws
     let history: History
+    let checkpoints: CheckpointHistory
     let seed: UInt64
     private var opens: UInt64 = 0
 
@@ -18,6 +19,7 @@ struct Oracle {
         self.flaws = flaws
         self.seed = seed
         history = History(marks)
+        checkpoints = CheckpointHistory(marks)
     }
 
     /// Recovers and looks at every byte of every event; `fully` also recovers again and goes on with the log.
@@ -25,6 +27,7 @@ struct Oracle {
         let store = try open("after the crash")
         let found = try checkEvents(of: store)
         try checkFiles(of: store)
+        try checkpoints.check(store)
         guard fully else { return }
         try checkReport(of: store)
         try checkAgain(found, store)
@@ -97,7 +100,7 @@ struct Oracle {
 
     /// No file but the log's own, and none that belongs to no segment.
     private func checkFiles(of store: LogStore) throws {
-        var expected: Set<String> = [FileNames.lock, FileNames.superblock, FileNames.quarantine]
+        var expected: Set<String> = [FileNames.lock, FileNames.superblock, FileNames.quarantine, FileNames.checkpoints]
         do {
             for segment in try store.segments() {
                 expected.insert(String(segment.path.dropFirst(logDirectory.count + 1)))
@@ -138,6 +141,7 @@ struct Oracle {
             throw Violation("a second recovery found \(again.firstLSN) to \(again.writtenLSN), not \(found)")
         }
         try checkEvents(of: again, found) { history.owner(of: $0) }
+        try checkpoints.check(again)
         let after = contents()
         guard before.keys == after.keys else {
             throw Violation(

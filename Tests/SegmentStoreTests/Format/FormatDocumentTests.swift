@@ -160,6 +160,31 @@ import Testing
             ])
     }
 
+    @Test func theCheckpointHeaderIsAsDocumented() throws {
+        try check(
+            "Checkpoint header", size: 4096, FormatSamples.checkpoint, encode: { $0.encode().bytes },
+            changes: [
+                "ignorable": { $0.features.ignorable = ~$0.features.ignorable },
+                "readOnly": { $0.features.readOnly = ~$0.features.readOnly },
+                "required": { $0.features.required = ~$0.features.required },
+                "identity": { $0.identity = .init(high: ~$0.identity.high, low: ~$0.identity.low) },
+                "lsn": { $0.position.lsn = LSN(~$0.position.lsn.rawValue) },
+                "incarnation": { $0.position.incarnation = ~$0.position.incarnation },
+                "epoch": { $0.position.epoch = ~$0.position.epoch }, "time": { $0.time = ~$0.time },
+                "stateChecksum": { $0.stateChecksum = ~$0.stateChecksum },
+            ],
+            partly: [
+                "flags": { $0.stateLength = nil }, "name": { $0.name = "orders.2" },
+                // A zero byte more: the name's own bytes stay as they are.
+                "nameLength": { $0.name += "\u{0}" },
+                "stateLength": { $0.stateLength = 1 << 20 },
+            ])
+        var header = FormatSamples.checkpoint
+        header.stateLength = nil
+        #expect(try CheckpointHeader(header.encode()) == header)
+        #expect(try CheckpointHeader(FormatSamples.checkpoint.encode()) == FormatSamples.checkpoint)
+    }
+
     @Test func theIndexIsAsDocumented() throws {
         struct Sample {
             var entry = IndexEntry(lsn: 1, offset: 2, newestEventTime: 3, newestFrameTime: 4)

@@ -73,6 +73,12 @@ enum FormatSamples {
         return index
     }
 
+    static var checkpoint: CheckpointHeader {
+        CheckpointHeader(
+            identity: identity, name: "orders.1", position: Position(lsn: 1005, epoch: 8, incarnation: 0x1C), time: 77,
+            state: [])
+    }
+
     static let frameSeed = FrameHeader.seed(salt: 0x5A17, offset: 4096)
 
     static var frame: FrameHeader {

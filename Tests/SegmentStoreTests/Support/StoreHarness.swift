@@ -80,3 +80,8 @@ final class Atomic64: Sendable {
         }
     }
 }
+
+extension StoreHarness {
+    /// The position of an event.
+    func position(of lsn: UInt64) throws -> Position { try store.position(of: lsn) }
+}

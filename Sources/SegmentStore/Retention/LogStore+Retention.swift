@@ -1,0 +1,141 @@
+import Synchronization
+import WalPlatform
+
+extension LogStore {
+    /// What a pass of retention would do now. Changes nothing; works on a log opened for reading too.
+    package func retentionPlan(_ policy: Retention) throws(WalError) -> RetentionReport {
+        try policy.validate()
+        var holds: [String: UInt64]?
+        try loadHolds(&holds)
+        return try planRetention(policy, holds: holds ?? [:], isPass: false).report
+    }
+
+    /// Drops what the policy doesn't keep. For the caller of the maintenance steps.
+    ///
+    /// Costs memory only once the sizes and times of the segments have been looked at; a removal costs what
+    /// `truncate(before:)` does.
+    package func applyRetention(_ policy: Retention) throws(WalError) -> RetentionReport {
+        try policy.validate()
+        try checkUsable()
+        if policy.keepsEverything {
+            var report = RetentionReport()
+            report.firstLSN = LSN(firstLSN)
+            report.segmentCount = catalog.withLock { $0.segments.count }
+            return report
+        }
+        // No checkpoint comes in between the decision and the low mark.
+        return try checkpointDesk.holds.withLock { (holds) throws(WalError) in
+            try loadHolds(&holds)
+            let (report, lsn) = try planRetention(policy, holds: holds ?? [:], isPass: true)
+            if let lsn { try truncate(before: lsn) }
+            return report
+        }
+    }
+
+    /// The report, and where to truncate, if anything goes.
+    private func planRetention(
+        _ policy: Retention, holds: [String: UInt64], isPass: Bool
+    ) throws(WalError) -> (report: RetentionReport, lsn: UInt64?) {
+        var plan = RetentionPass(store: self, policy: policy, holds: holds)
+        return try plan.run(isPass: isPass)
+    }
+}
+
+/// The decision of one pass.
+private struct RetentionPass {
+    let store: LogStore
+    let policy: Retention
+    /// Checkpoints by what they have processed, the furthest behind first.
+    let holds: [(name: String, lsn: UInt64)]
+    private let segments: [Segment]
+    private var report = RetentionReport()
+
+    private static let namesMax = 8
+
+    init(store: LogStore, policy: Retention, holds: [String: UInt64]) {
+        self.store = store
+        self.policy = policy
+        self.holds = holds.map { ($0.key, $0.value) }.sorted { ($0.lsn, $0.name) < ($1.lsn, $1.name) }
+        segments = store.catalog.withLock { $0.segments }
+    }
+
+    mutating func run(isPass: Bool) throws(WalError) -> (report: RetentionReport, lsn: UInt64?) {
+        // Of what has not been processed by all, nothing goes; all may go that no checkpoint asks for.
+        let processed = store.environment.flaws.contains(.dropsPastCheckpoints) ? .max : holds.first?.lsn ?? .max
+        let oldest = try oldestTimeKept(isPass: isPass)
+        var bytes = try policy.maxBytes == nil ? nil : totalBytes()
+        report.segmentCount = segments.count
+        var target: UInt64?
+        for index in segments.indices.dropLast() {
+            let segment = segments[index]
+            // Gone already: truncated away by somebody else.
+            guard let facts = try store.facts(of: segment) else { continue }
+            var limits: [RetentionReport.Limit] = []
+            if let maxBytes = policy.maxBytes, let bytes, bytes > maxBytes { limits.append(.bytes) }
+            let time = oldest == nil ? nil : try newestTime(from: index)
+            if let oldest, let time, time < oldest { limits.append(.age) }
+            if let maxSegments = policy.maxSegments, segments.count - index > maxSegments { limits.append(.segments) }
+            if limits.isEmpty { break }
+            let last = segments[index + 1].base - 1
+            var item = RetentionReport.Item(
+                firstLSN: LSN(segment.base), lastLSN: LSN(last), path: segment.path, bytes: facts.bytes,
+                newestFrameTime: time.map { EventTime(nanosecondsSince1970: $0) }, limits: limits, heldBy: [])
+            // What is counted as gone makes room for the limits, also where it is held back: nothing goes in its stead.
+            bytes = bytes.map { $0 - min($0, facts.bytes) }
+            if last > processed, !policy.overridesCheckpoints {
+                item.heldBy = holds.prefix(Self.namesMax).filter { $0.lsn < last }.map(\.name)
+                report.held.append(item)
+            } else {
+                report.removed.append(item)
+                target = last + 1
+            }
+        }
+        finish(target)
+        report.bytes = bytes.map { $0 + report.held.reduce(0) { $0 + $1.bytes } }
+        return (report, target)
+    }
+
+    private mutating func finish(_ target: UInt64?) {
+        report.firstLSN = LSN(max(target ?? 0, store.firstLSN))
+        report.segmentCount -= report.removed.count
+        guard let target else { return }
+        let first = store.firstLSN
+        for (name, lsn) in holds where lsn + 1 < target {
+            report.passed.append(.init(name: name, lost: LSN(max(lsn + 1, first))...LSN(target - 1)))
+        }
+    }
+
+    private func totalBytes() throws(WalError) -> UInt64 {
+        var sum: UInt64 = 0
+        for segment in segments { sum += try store.facts(of: segment)?.bytes ?? 0 }
+        return sum
+    }
+
+    /// Frames older than this go; nil if the policy has no such limit or the clock can't be trusted.
+    private mutating func oldestTimeKept(isPass: Bool) throws(WalError) -> Int64? {
+        guard let maxAge = policy.maxAgeNanoseconds else { return nil }
+        let (now, trouble) = store.retentionClock.look(newest: try newestOfLog(), isPass: isPass)
+        report.clockTrouble = trouble
+        return trouble == nil ? now.subtractingClamped(maxAge) : nil
+    }
+
+    /// The newest time of a frame, as far as memory has it; else that of the newest sealed segment.
+    private func newestOfLog() throws(WalError) -> Int64? {
+        let known = store.newestFrameTime.load(ordering: .relaxed)
+        if known != .min { return known }
+        for segment in segments.reversed() {
+            if let summary = try store.facts(of: segment)?.summary { return summary.newestFrameTime }
+        }
+        return nil
+    }
+
+    /// The newest time of a frame of a segment. Where it is not known (the segment is not sealed yet, or its footer is
+    /// damaged), that of the next one it is known of, behind which it is not; nil if there is none.
+    private func newestTime(from index: Int) throws(WalError) -> Int64? {
+        for segment in segments[index...].dropLast() {
+            if let summary = try store.facts(of: segment)?.summary { return summary.newestFrameTime }
+        }
+        let newest = store.newestFrameTime.load(ordering: .relaxed)
+        return newest == .min ? nil : newest
+    }
+}

@@ -1,0 +1,158 @@
+internal import SegmentStore
+
+extension WriteAheadLog {
+    /// Saves how far a consumer has come, in the place of its last checkpoint; on stable storage on return, wholly or, after
+    /// an error or a crash, perhaps not at all.
+    ///
+    /// Makes the event durable first, as ``waitDurable(_:)`` does. Blocks for that and for two syncs. Threads that save
+    /// checkpoints of different names don't wait for each other.
+    ///
+    /// - Parameters:
+    ///   - name: the consumer's: 1 to 100 characters of a–z, 0–9, `.`, `_` and `-`.
+    ///   - lsn: the last event processed; 0 if there is none.
+    ///   - state: what the consumer wants to find with it: nil, or at most 16 MiB.
+    /// - Throws: `invalidArgument` if name or state can't be; `notYetWritten` if no such event has been accepted; `truncated`
+    ///   if the event is not kept any more; `diskFull`, `failed`, `closed`, `discarded`, `readOnly`, `io`. Errors of the
+    ///   checkpoint's own files concern this call alone.
+    public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) throws(WalError) {
+        try core.checkSaving(name, lsn, state)
+        try core.makeDurable(lsn.rawValue)
+        try core.saveCheckpoint(name, at: lsn, state: state)
+    }
+
+    /// Saves how far a consumer has come, by a position.
+    ///
+    /// - Parameters:
+    ///   - name: the consumer's.
+    ///   - position: of the last event processed; `.start` if there is none.
+    ///   - state: what the consumer wants to find with it: nil, or at most 16 MiB.
+    /// - Throws: as the form with an LSN, and `stalePosition` if the position is of an event that was cut off since, or of
+    ///   another copy of the log.
+    public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) throws(WalError) {
+        try core.checkSaving(name, position.lsn, state)
+        try core.makeDurable(position.lsn.rawValue)
+        try core.saveCheckpoint(name, at: position, state: state)
+    }
+
+    /// The checkpoint of a name, with its state.
+    ///
+    /// Blocks for disk reads. Works on a log opened for reading, beside the writer too.
+    ///
+    /// - Parameter name: the consumer's.
+    /// - Throws: `unknownCheckpoint`; `corrupted`, `foreignFile` or `unsupportedFormat` if it can't be read;
+    ///   `invalidArgument`, `closed`, `permissionDenied`, `tooManyOpenFiles`, `io`.
+    public func checkpoint(_ name: String) throws(WalError) -> Checkpoint {
+        try checkNotClosed()
+        return try core.store.checkpoint(name)
+    }
+
+    /// All checkpoints but their states, sorted by name; damaged ones are among them.
+    ///
+    /// Blocks for disk reads: opens each file.
+    ///
+    /// - Throws: `closed`, `permissionDenied`, `tooManyOpenFiles`, `io`.
+    public func checkpoints() throws(WalError) -> [CheckpointInfo] {
+        try checkNotClosed()
+        return try core.store.checkpoints()
+    }
+
+    /// Removes a checkpoint, damaged or not; durable on return.
+    ///
+    /// - Parameter name: the consumer's.
+    /// - Throws: `unknownCheckpoint` if there is none, `invalidArgument`, `failed`, `closed`, `readOnly`, `io`.
+    public func removeCheckpoint(_ name: String) throws(WalError) {
+        try core.checkAlive()
+        try core.store.removeCheckpoint(name)
+    }
+
+    // MARK: Resuming
+
+    /// Calls back for every event behind a checkpoint, in order, up to the newest that is written when it starts; see
+    /// ``replay(from:_:)``.
+    ///
+    /// - Parameters:
+    ///   - name: the consumer's.
+    ///   - body: gets each event and says whether to go on.
+    /// - Throws: what `body` throws; else as ``checkpoint(_:)`` and ``replay(from:_:)``, and: `checkpointFellBehind` if events
+    ///   that the consumer has not processed are not kept any more, with their range in `lsns`; `stalePosition` if the event it
+    ///   processed last was cut off, or is another copy's.
+    public func replay<Failure: Error>(
+        fromCheckpoint name: String, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
+    ) throws {
+        try replay(from: try resumePoint(of: try checkpoint(name)), body)
+    }
+
+    /// Gives the events behind a checkpoint one by one, up to the newest that is written now; see ``iterator(from:)``.
+    ///
+    /// - Parameter name: the consumer's.
+    /// - Throws: as ``checkpoint(_:)`` and ``iterator(from:)``; `checkpointFellBehind`, `stalePosition`.
+    public func iterator(fromCheckpoint name: String) throws(WalError) -> EventIterator {
+        try iterator(from: try resumePoint(of: try checkpoint(name)))
+    }
+
+    /// The event with which the consumer of a checkpoint goes on: the one behind its position.
+    ///
+    /// - Parameter checkpoint: one of this log.
+    /// - Throws: `checkpointFellBehind` if that event is not kept any more, with the range of those lost in `lsns`;
+    ///   `stalePosition` if the event it processed last was cut off, or is another copy's; `corrupted`, `missingSegment`,
+    ///   `closed`, `tooManyOpenFiles`, `io`.
+    public func resumePoint(of checkpoint: Checkpoint) throws(WalError) -> LSN {
+        try checkNotClosed()
+        return LSN(try core.store.resumePoint(of: checkpoint))
+    }
+}
+
+// MARK: - Suspending
+
+extension WriteAheadLog {
+    /// Saves how far a consumer has come, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameters:
+    ///   - name: the consumer's.
+    ///   - lsn: the last event processed; 0 if there is none.
+    ///   - state: what the consumer wants to find with it: nil, or at most 16 MiB.
+    /// - Throws: as the synchronous form, `cancelled` and `noThread`.
+    public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) async throws(WalError) {
+        let core = self.core
+        try core.checkSaving(name, lsn, state)
+        try await core.makeDurable(lsn.rawValue)
+        try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: lsn, state: state) }
+    }
+
+    /// Saves how far a consumer has come, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameters:
+    ///   - name: the consumer's.
+    ///   - position: of the last event processed; `.start` if there is none.
+    ///   - state: what the consumer wants to find with it: nil, or at most 16 MiB.
+    /// - Throws: as the synchronous form, `cancelled` and `noThread`.
+    public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) async throws(WalError) {
+        let core = self.core
+        try core.checkSaving(name, position.lsn, state)
+        try await core.makeDurable(position.lsn.rawValue)
+        try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: position, state: state) }
+    }
+
+    /// The checkpoint of a name, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameter name: the consumer's.
+    /// - Throws: as the synchronous form, and `noThread`.
+    public func checkpoint(_ name: String) async throws(WalError) -> Checkpoint {
+        try await onThread { () throws(WalError) in try self.checkpoint(name) }
+    }
+
+    /// All checkpoints but their states, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Throws: as the synchronous form, and `noThread`.
+    public func checkpoints() async throws(WalError) -> [CheckpointInfo] {
+        try await onThread { () throws(WalError) in try self.checkpoints() }
+    }
+
+    /// Removes a checkpoint, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameter name: the consumer's.
+    /// - Throws: as the synchronous form, and `noThread`.
+    public func removeCheckpoint(_ name: String) async throws(WalError) {
+        try await onThread { () throws(WalError) in try self.removeCheckpoint(name) }
+    }
+}
