@@ -125,9 +125,12 @@ extension LogStore {
                 return true
             }
             let window = ByteWindow(file, limit: limit)
+            // For its check of the records alone.
+            var tally = SegmentTally(spacing: Layout.indexSpacingMax)
             while true {
                 switch try chain.check(window) {
-                case .whole(let frame, _):
+                case .whole(let frame, let body):
+                    guard tally.add(frame, at: chain.offset, body: body) != nil else { return false }
                     claimed = max(claimed, frame.watermark)
                     chain.accept(frame)
                 case .fault(let fault, _): return fault == .absent
