@@ -93,8 +93,7 @@ struct Checkpoints: ParsableCommand {
         try log.close()
         if state {
             var output = OutputBuffer()
-            try (found.state ?? []).withUnsafeBytes { (bytes) throws(ProcessStream.Failure) in try output.append(bytes)
-            }
+            try output.append(found.state ?? [])
             return try output.flush()
         }
         try printOutput(json ? found.json(last: last).text : found.text(last: last))
@@ -136,8 +135,8 @@ private func readWhole(_ file: String, limit: Int) throws -> [UInt8] {
             if count == 0 { return bytes }
             bytes.append(contentsOf: chunk[..<count])
         }
-    } catch let failure as ProcessStream.Failure {
-        throw ToolError.cantRead(file, failure)
+    } catch {
+        throw ToolError.cantRead(file, error)
     }
     throw ToolError(message: "\(file) is larger than the \(limit) bytes a checkpoint can hold", exit: Exit.usage)
 }

@@ -31,6 +31,10 @@ struct OutputBuffer: ~Copyable {
         used += 1
     }
 
+    mutating func append(_ bytes: [UInt8]) throws(ProcessStream.Failure) {
+        for byte in bytes { try append(byte) }
+    }
+
     mutating func append(_ text: String) throws(ProcessStream.Failure) {
         for byte in text.utf8 { try append(byte) }
     }
