@@ -79,13 +79,18 @@ struct LogDriver {
             case .never: break
             }
         case ..<53: _ = try store.rotate()
-        case ..<73: _ = try store.performMaintenance()
+        case ..<73:
+            // Compressing a segment takes some steps; those of the writer come in between all the same.
+            for _ in 0..<(workload.compresses ? 3 : 1) {
+                _ = try store.performMaintenance()
+                watch.look()
+            }
         case ..<77: while try store.performMaintenance() { watch.look() }
         case ..<79: if workload.syncing != .never { try store.sync() }
         case ..<84: try changeCheckpoint(store)
         case ..<86: try store.recordWatermark()
         case ..<88: try truncate(store)
-        case ..<92: try cut(store)
+        case ..<91: try cut(store)
         case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
