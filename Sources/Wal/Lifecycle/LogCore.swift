@@ -22,6 +22,7 @@ final class LogCore: Sendable {
     let maintenanceLock = Lock()
     /// What goes by itself; nil: nothing.
     let retention: RetentionSchedule?
+    let consumers = Consumers()
     /// Of a log that another process writes.
     let poller: TailPoller?
     /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
@@ -228,6 +229,7 @@ final class LogCore: Sendable {
             return overflow ? Int64.max : sum
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
+        consumers.limit(to: timeout?.wholeNanoseconds)
         if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
         if queue.phase == .failed { return try shutdownFailed() }
         queue.requestRetry()
