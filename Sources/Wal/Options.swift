@@ -64,6 +64,10 @@ extension WriteAheadLog {
         ///
         /// The default is `.mapped`.
         public var readAccess = ReadAccess.mapped
+        /// Whether and how sealed segments are compressed in the background. May differ at every opening.
+        ///
+        /// The default is `.none`. Not used by a log opened for reading, which reads compressed segments all the same.
+        public var compression = Compression.none
         /// What to keep; the rest goes by itself, in whole segments, after segments were rolled and settled, and, where age counts,
         /// every ``retentionInterval``. Checkpoints hold segments back unless the policy overrides them.
         ///
@@ -111,6 +115,7 @@ extension WriteAheadLog.Options {
         try check(
             (Layout.indexSpacingMin...Layout.indexSpacingMax).contains(indexSpacing),
             "indexSpacing", "\(indexSpacing)", "from 4 KiB to 16 MiB")
+        try compression.validate(indexSpacing: indexSpacing)
         switch sync {
         case .never, .batch: break
         case .interval(let interval):
@@ -157,6 +162,7 @@ extension WriteAheadLog.Options {
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing
         store.readAccess = readAccess
+        store.compression = compression
         return store
     }
 

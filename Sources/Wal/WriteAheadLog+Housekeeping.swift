@@ -74,7 +74,7 @@ extension WriteAheadLog {
 
     /// The segments, oldest first.
     ///
-    /// Opens each file for its size; reads nothing.
+    /// Looks at the file of a segment; at that of a sealed one, for its footer, the first time only.
     ///
     /// - Throws: `closed`, `notFound` if a file has gone, `permissionDenied`, `tooManyOpenFiles`, `io`.
     public func segments() throws(WalError) -> [SegmentInfo] {

@@ -17,6 +17,14 @@ package enum FileNames {
         return String(repeating: "0", count: 20 - digits.count) + digits + segmentSuffix
     }
 
+    /// The name of the same segment once it is compressed.
+    package static func compressedSegment(base: UInt64) -> String {
+        segment(base: base) + compressedSuffix.dropFirst(segmentSuffix.count)
+    }
+
+    /// Whether a name or path is that of a compressed segment.
+    package static func isCompressed(_ name: String) -> Bool { name.hasSuffix(compressedSuffix) }
+
     /// The base in the name of a raw segment, or nil if the name is no such name.
     package static func base(ofSegment name: String) -> UInt64? {
         guard name.hasSuffix(segmentSuffix) else { return nil }

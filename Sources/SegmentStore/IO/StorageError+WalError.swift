@@ -9,6 +9,18 @@ extension StorageError {
 
     /// What the error means to a user. `doing` completes the sentence "could not …".
     package func wal(_ doing: String) -> WalError {
+        switch problem {
+        case .damaged(let range):
+            return WalError(
+                .corrupted, "could not \(doing): a block of the compressed segment is damaged; \(RecoveryScan.advice)",
+                path: path, offset: range.lowerBound)
+        case .unsupported:
+            return WalError(
+                .unsupportedFormat,
+                "could not \(doing): it is compressed and this software was built without zstd (the package trait Zstd)",
+                path: path)
+        case nil: break
+        }
         let (code, advice) = meaning
         return WalError(code, "could not \(doing)\(advice)", path: path, errno: Errno(rawValue: errno))
     }

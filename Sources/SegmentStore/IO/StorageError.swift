@@ -9,10 +9,38 @@ package struct StorageError: Error, Sendable, Hashable {
     package var operation: Operation
     package var path: String
     package var errno: CInt
+    /// Set where no system call failed, but the bytes read make no sense.
+    package var problem: Problem?
+
+    /// What is wrong with a file that could be read.
+    package enum Problem: Sendable, Hashable {
+        /// A block of a compressed segment is damaged: these bytes of the raw segment can't be had.
+        case damaged(Range<UInt64>)
+        /// The file is compressed, and this build has no zstd.
+        case unsupported
+    }
 
     package init(_ operation: Operation, _ path: String, errno: CInt) {
         self.operation = operation
         self.path = path
         self.errno = errno
+    }
+
+    /// A block of a compressed segment is damaged.
+    package init(damaged range: Range<UInt64>, _ path: String) {
+        self.init(.read, path, errno: 0)
+        problem = .damaged(range)
+    }
+
+    /// The file is a compressed segment, and this build has no zstd.
+    package init(unsupported path: String) {
+        self.init(.open, path, errno: 0)
+        problem = .unsupported
+    }
+
+    /// The raw bytes of a compressed segment that can't be had.
+    package var damage: Range<UInt64>? {
+        if case .damaged(let range) = problem { return range }
+        return nil
     }
 }

@@ -24,15 +24,61 @@ package struct HeaderReader: Sendable {
     /// Reads the header of a file of this directory. A file that this software must not touch is an error at once.
     package func read(_ name: String, identity: LogIdentity?) throws(WalError) -> Finding {
         let path = path(name)
-        let file = try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+        let file: any StorageFile
+        do throws(StorageError) {
+            file = try storage.openSegment(path)
+        } catch {
+            guard error.damage != nil else { throw error.wal("open a segment") }
+            return .damaged("no block of the compressed segment can be read")
+        }
         defer { close(file) }
         return try read(file, path: path, identity: identity)
     }
 
+    /// Opens a segment of the catalogue for reading. Its file may be compressed at any moment, here or by another process, so a
+    /// name that is gone is looked for under its other one.
+    package func open(_ segment: Segment) throws(StorageError) -> any StorageFile {
+        var isCompressed = segment.info.withLock { $0.isCompressed }
+        for _ in 0..<3 {
+            do throws(StorageError) {
+                let file = try storage.openSegment(segment.path(isCompressed: isCompressed))
+                if isCompressed {
+                    segment.info.withLock { info in
+                        guard !info.isCompressed else { return }
+                        info.isCompressed = true
+                        info.fileSize = nil
+                    }
+                }
+                return file
+            } catch {
+                guard error.isNotFound else { throw error }
+                isCompressed.toggle()
+            }
+        }
+        return try storage.openSegment(segment.path)
+    }
+
+    /// Reads the header of a segment of the catalogue.
+    package func read(_ segment: Segment, identity: LogIdentity?) throws(WalError) -> Finding {
+        let file: any StorageFile
+        do throws(StorageError) {
+            file = try open(segment)
+        } catch {
+            guard error.damage != nil else { throw error.wal("open a segment") }
+            return .damaged("no block of the compressed segment can be read")
+        }
+        defer { close(file) }
+        return try read(file, path: segment.path, identity: identity)
+    }
+
     /// Reads the header of an open file.
     package func read(_ file: any StorageFile, path: String, identity: LogIdentity?) throws(WalError) -> Finding {
-        let block = try attempt("read a segment's header") { () throws(StorageError) in
-            try file.readBlock(at: 0, size: Layout.blockSize)
+        let block: Block?
+        do throws(StorageError) {
+            block = try file.readBlock(at: 0, size: Layout.blockSize)
+        } catch {
+            guard error.damage != nil else { throw error.wal("read a segment's header") }
+            return .damaged("the compressed block that holds the header is damaged")
         }
         guard let block, !block.isZero else { return .absent }
         let header: SegmentHeader
@@ -82,13 +128,20 @@ package struct HeaderReader: Sendable {
 
     /// Reads the footer at the end of an open file; nil if there is none that holds.
     package func footer(_ file: any StorageFile) throws(WalError) -> SegmentFooter? {
-        try attempt("read a segment's footer") { () throws(StorageError) in
-            let size = try file.size()
-            guard size >= UInt64(Layout.blockSize + Layout.footerSize) else { return nil }
-            let offset = size - UInt64(Layout.footerSize)
-            guard let block = try file.readBlock(at: offset, size: Layout.footerSize) else { return nil }
-            return SegmentFooter(block, offset: offset)
+        do throws(StorageError) {
+            return try footerBlock(file)
+        } catch {
+            guard error.damage != nil else { throw error.wal("read a segment's footer") }
+            return nil
         }
+    }
+
+    func footerBlock(_ file: any StorageFile) throws(StorageError) -> SegmentFooter? {
+        let size = try file.size()
+        guard size >= UInt64(Layout.blockSize + Layout.footerSize) else { return nil }
+        let offset = size - UInt64(Layout.footerSize)
+        guard let block = try file.readBlock(at: offset, size: Layout.footerSize) else { return nil }
+        return SegmentFooter(block, offset: offset)
     }
 
     /// Whether the file ends in a footer of this segment: a footer-shaped payload at the end of a file is none.

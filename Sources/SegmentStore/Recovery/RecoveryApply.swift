@@ -43,6 +43,7 @@ package struct RecoveryApply {
     private mutating func apply() throws(StorageError) -> Result {
         var superblock = plan.superblock
         try removeLeftovers()
+        try removeTwins()
         if plan.isNew { return try create(&superblock) }
         if !flaws.contains(.keepsEpoch) { superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1 }
         superblock.incarnation = environment.random()
@@ -74,6 +75,14 @@ package struct RecoveryApply {
     private func removeLeftovers() throws(StorageError) {
         guard !plan.leftovers.isEmpty, !flaws.contains(.keepsLeftovers) else { return }
         for name in plan.leftovers { try storage.unlink(path(name)) }
+        try storage.syncDirectory(directory)
+    }
+
+    /// The name of the file that is kept is made durable before the other one goes.
+    private func removeTwins() throws(StorageError) {
+        guard !plan.spareTwins.isEmpty else { return }
+        try storage.syncDirectory(directory)
+        for name in plan.spareTwins { try storage.unlink(path(name)) }
         try storage.syncDirectory(directory)
     }
 
@@ -141,7 +150,7 @@ package struct RecoveryApply {
     private mutating func keepTorn(
         _ segment: RecoveryPlan.Found, from offset: UInt64, _ budget: inout UInt64, tag: UInt32
     ) throws(StorageError) {
-        let file = try storage.open(path(segment.name), .readOnly)
+        let file = try storage.openSegment(path(segment.name))
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
@@ -222,7 +231,8 @@ package struct RecoveryApply {
         let size = try original.size()
         try original.close()
         quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
-        let made = try maker.replace(header, upTo: end.offset)
+        let made = try maker.replace(header, from: segment.name, upTo: end.offset)
+        plan.segments[plan.segments.count - 1].name = FileNames.segment(base: header.firstLSN)
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end
         plan.segments[plan.segments.count - 1].isSealed = false
@@ -255,7 +265,7 @@ package struct RecoveryApply {
 
     private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {
         if let header = found.header { return header }
-        let file = try storage.open(path(found.name), .readOnly)
+        let file = try storage.openSegment(path(found.name))
         let block = try file.readBlock(at: 0, size: Layout.blockSize)
         try file.close()
         return block.flatMap { try? SegmentHeader($0) }

@@ -12,6 +12,8 @@ package struct RecoveryPlan: Sendable {
         package var isSealed = false
         /// Of any intact header the file has, also one that belongs elsewhere.
         package var salt: UInt64?
+        /// Whether its file is the compressed one.
+        package var isCompressed: Bool { FileNames.isCompressed(name) }
     }
 
     /// Bytes behind the last event that are to be zeroed.
@@ -56,6 +58,8 @@ package struct RecoveryPlan: Sendable {
     package var superblockSlot: Int?
     /// Names to be removed: unfinished files, and segments below the first LSN kept.
     package var leftovers: [String] = []
+    /// Names of files to be removed because their segment's other file, raw or compressed, is kept.
+    package var spareTwins: [String] = []
     package var outcome: RecoveryReport.Outcome
     package var damage: WalError?
     package var newestEpoch: UInt32 = 0

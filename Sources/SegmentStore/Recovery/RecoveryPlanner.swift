@@ -39,12 +39,9 @@ package struct RecoveryPlanner: Sendable {
 
     private func plan(isDeep: Bool, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
-        if let name = names.first(where: { FileNames.base(ofCompressed: $0) != nil }) {
-            throw WalError(
-                .unsupportedFormat, "the segment is compressed, which this version does not read",
-                path: headers.path(name))
-        }
-        let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
+        var listing = SegmentListing(names)
+        try checkCompression(listing)
+        let bases = listing.bases
         var leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
         guard let (read, found, slot) = try superblock(names, bases: bases, isDeep: isDeep) else {
             return try newLog(names, makeNew: makeNew)
@@ -54,7 +51,7 @@ package struct RecoveryPlanner: Sendable {
         if let read {
             known = read
         } else {
-            known = try rebuiltSuperblock(bases)
+            known = try rebuiltSuperblock(listing)
             damage = WalError(
                 .corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
         }
@@ -67,11 +64,14 @@ package struct RecoveryPlanner: Sendable {
         // The first segment kept is a settled one: a later roll may have begun, at just this LSN, one that is not.
         let first = bases.lastIndex { $0 <= min(known.firstLSN, known.activeBase) }
         // Where the low mark itself is lost, no file may go because of it.
-        if let first, !mustRebuild { leftovers += bases[..<first].map { FileNames.segment(base: $0) } }
-        let kept = mustRebuild ? bases : first.map { Array(bases[$0...]) } ?? bases
-        let segments = kept.enumerated().map { index, base in
+        if let first, !mustRebuild {
+            leftovers += listing.entries[..<first].flatMap(\.names)
+            listing.removeFirst(first)
+        }
+        let twins = try spareTwins(&listing, known)
+        let segments = listing.entries.enumerated().map { index, entry in
             RecoveryPlan.Found(
-                base: base, sequence: known.firstSequence + UInt64(index), name: FileNames.segment(base: base))
+                base: entry.base, sequence: known.firstSequence + UInt64(index), name: entry.name)
         }
         if !isDeep, !known.cutsEverything { try checkCount(segments, known) }
         var scan = RecoveryScan(
@@ -84,6 +84,8 @@ package struct RecoveryPlanner: Sendable {
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }
         plan.superblockSlot = slot
+        plan.spareTwins = twins
+        if !plan.isNew { replaceCompressedEnd(&plan) }
         if !plan.isNew { try completeEnds(&plan) }
         plan.bytesDiscarded = try sizes(of: plan.discarded)
         if !plan.isNew, plan.cut == nil, plan.superblock.firstLSN > plan.end.lsn + 1 {
@@ -145,13 +147,14 @@ package struct RecoveryPlanner: Sendable {
     }
 
     /// What the segments themselves tell of the log, where the superblock is lost.
-    private func rebuiltSuperblock(_ bases: [UInt64]) throws(WalError) -> Superblock {
+    private func rebuiltSuperblock(_ listing: SegmentListing) throws(WalError) -> Superblock {
+        let bases = listing.bases
         var first: SegmentHeader?
         var epoch: UInt32 = 1
         var position: UInt64 = 0
-        for (index, base) in bases.enumerated() {
-            guard case .intact(let header) = try headers.read(FileNames.segment(base: base), identity: first?.identity)
-            else { continue }
+        for (index, entry) in listing.entries.enumerated() {
+            let base = entry.base
+            guard case .intact(let header) = try headers.read(entry.name, identity: first?.identity) else { continue }
             epoch = max(epoch, header.epoch)
             if first == nil, header.firstLSN == base, header.sequence > UInt64(index) {
                 first = header
@@ -254,6 +257,11 @@ package struct RecoveryPlanner: Sendable {
         guard !plan.segments.isEmpty else { return }
         for index in 0..<plan.segments.count - 1 {
             if plan.segments[index].sequence < plan.superblock.sealedBelow {
+                plan.segments[index].isSealed = true
+                continue
+            }
+            // Only a sealed segment is compressed. One whose footer is damaged ends where the next one says.
+            if plan.segments[index].isCompressed {
                 plan.segments[index].isSealed = true
                 continue
             }

@@ -89,6 +89,12 @@ package struct RecoveryScan {
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
                 continue
             }
+            if case .fault(.block, _) = check, isDeep, let entry = try entryBehindTruncated(chain, window) {
+                chain = FrameChain(header, at: entry)
+                chain.flaws = flaws
+                tally = SegmentTally(spacing: header.indexSpacing, from: .max)
+                continue
+            }
             plan.tally = tally
             var isMalformed = false
             if case .whole = check { isMalformed = true }
@@ -102,6 +108,16 @@ package struct RecoveryScan {
         }
         plan.tally = tally
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
+    }
+
+    /// Behind a damaged block of a compressed segment whose events were all truncated away.
+    private func entryBehindTruncated(_ chain: FrameChain, _ window: ByteWindow) throws(WalError) -> IndexEntry? {
+        try attempt("read a segment") { () throws(StorageError) in
+            guard let damage = try window.damage(at: chain.offset),
+                let entry = try window.entry(behind: damage, salt: chain.salt), entry.lsn <= superblock.firstLSN
+            else { return nil }
+            return entry
+        }
     }
 
     // MARK: Where to begin
@@ -118,7 +134,7 @@ package struct RecoveryScan {
 
     private func open(_ index: Int) throws(WalError) -> any StorageFile {
         let path = headers.path(found[index].name)
-        return try attempt("open a segment") { () throws(StorageError) in try storage.open(path, .readOnly) }
+        return try attempt("open a segment") { () throws(StorageError) in try storage.openSegment(path) }
     }
 
     private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
@@ -237,7 +253,15 @@ package struct RecoveryScan {
                 found[later].salt = header.salt
             }
             if claimed >= lsn { break }
-            let file = try open(later)
+            let file: any StorageFile
+            do throws(WalError) {
+                file = try open(later)
+            } catch {
+                // Of a compressed segment nothing may be readable; then it claims nothing.
+                guard error.code == .corrupted else { throw error }
+                later += 1
+                continue
+            }
             defer { headers.close(file) }
             claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
             later += 1

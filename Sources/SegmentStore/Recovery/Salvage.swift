@@ -22,16 +22,18 @@ package struct Salvage {
         event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
-        let bases = names.compactMap { FileNames.base(ofSegment: $0) }.sorted()
-        guard !bases.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
+        var listing = SegmentListing(names)
+        guard !listing.entries.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
         if names.contains(FileNames.superblock) { try readSuperblock() }
-        for base in bases {
+        _ = try listing.resolve(headers, identity: identity)
+        for entry in listing.entries {
+            let base = entry.base
             if nextLSN == 0 { nextLSN = base }
             if base > nextLSN {
                 guard try hole(gap(through: base - 1)) else { return }
                 nextLSN = base
             }
-            guard try salvage(base, event: event, hole: hole) else { return }
+            guard try salvage(entry.name, event: event, hole: hole) else { return }
         }
         if claimed >= nextLSN { _ = try hole(gap(through: claimed)) }
     }
@@ -50,14 +52,18 @@ package struct Salvage {
     }
 
     private mutating func salvage(
-        _ base: UInt64, event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
+        _ name: String, event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws -> Bool {
-        let name = FileNames.segment(base: base)
-        let file = try attempt("open a segment") { () throws(StorageError) in
-            try storage.open(headers.path(name), .readOnly)
+        stop = (name, 0)
+        let file: any StorageFile
+        do throws(StorageError) {
+            file = try storage.openSegment(headers.path(name))
+        } catch {
+            // Of a compressed segment nothing may be readable: that is a hole like any other.
+            guard error.damage != nil else { throw error.wal("open a segment") }
+            return true
         }
         defer { headers.close(file) }
-        stop = (name, 0)
         guard let salt = try salt(file, name) else { return true }
         let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
         let window = ByteWindow(file, limit: size)
@@ -110,10 +116,20 @@ package struct Salvage {
         return footer.salt
     }
 
+    /// Reads; nil also where a damaged block of a compressed segment lies in the way.
+    private func readable<Result>(_ body: () throws(StorageError) -> Result?) throws(WalError) -> Result? {
+        do throws(StorageError) {
+            return try body()
+        } catch {
+            guard error.damage != nil else { throw error.wal("read a segment") }
+            return nil
+        }
+    }
+
     private func wholeFrame(
         _ window: ByteWindow, salt: UInt64, at offset: UInt64
     ) throws(WalError) -> (FrameHeader, UnsafeRawPointer)? {
-        try attempt("read a segment") { () throws(StorageError) in
+        try readable { () throws(StorageError) in
             let seed = FrameHeader.seed(salt: salt, offset: offset)
             guard let start = try window.bytes(at: offset, count: Layout.frameHeaderSize),
                 let frame = FrameHeader(at: start, seed: seed), frame.codec == 0, frame.flags == 0,
@@ -130,8 +146,20 @@ package struct Salvage {
         try attempt("read a segment") { () throws(StorageError) in
             var position = offset + 8
             while position + UInt64(Layout.frameHeaderSize) <= window.limit {
-                let count = Int(min(64 << 10, window.limit - position))
-                guard let bytes = try window.bytes(at: position, count: count) else { return nil }
+                var count = Int(min(64 << 10, window.limit - position))
+                var found: UnsafeRawPointer?
+                do throws(StorageError) {
+                    found = try window.bytes(at: position, count: count)
+                } catch {
+                    guard let damage = error.damage else { throw error }
+                    if damage.lowerBound < position + UInt64(Layout.frameHeaderSize) {
+                        position = max(position + 8, (damage.upperBound + 7) & ~7)
+                        continue
+                    }
+                    count = Int(damage.lowerBound - position)
+                    found = try window.bytes(at: position, count: count)
+                }
+                guard let bytes = found else { return nil }
                 var step = 0
                 while step + Layout.frameHeaderSize <= count {
                     let place = position + UInt64(step)

@@ -42,12 +42,13 @@ package struct SegmentMaker: Sendable {
     }
 
     /// Replaces a segment by one with a new salt that holds its frames up to `end` alone: no frame behind the cut can ever
-    /// come back. Returns the new file, header and where its frames end.
+    /// come back. `source` is the name of its file now; where that is the compressed one it goes once the new one is durable.
+    /// Returns the new file, header and where its frames end.
     package func replace(
-        _ original: SegmentHeader, upTo end: UInt64
+        _ original: SegmentHeader, from sourceName: String, upTo end: UInt64
     ) throws(StorageError) -> (file: any StorageFile, header: SegmentHeader, end: Mark, tally: SegmentTally) {
         let name = FileNames.segment(base: original.firstLSN)
-        let source = try storage.open(directory + "/" + name, .readOnly)
+        let source = try storage.openSegment(directory + "/" + sourceName)
         let window = ByteWindow(source, limit: end)
         var header = original
         header.salt = environment.random()
@@ -78,6 +79,10 @@ package struct SegmentMaker: Sendable {
         try storage.rename(temporary, to: directory + "/" + name)
         try storage.syncDirectory(directory)
         try source.close()
+        if sourceName != name {
+            try storage.unlink(directory + "/" + sourceName)
+            try storage.syncDirectory(directory)
+        }
         return (file, header, new.mark(in: header.firstLSN), tally)
     }
 

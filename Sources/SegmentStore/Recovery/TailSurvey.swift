@@ -27,8 +27,22 @@ package struct TailSurvey: Sendable {
         let window = ByteWindow(file, limit: size)
         var position = offset
         while position < size {
-            let reach = Int(min(UInt64(Self.chunk + Layout.footerSize), size - position))
-            guard let bytes = try window.bytes(at: position, count: reach) else { break }
+            var reach = Int(min(UInt64(Self.chunk + Layout.footerSize), size - position))
+            var found: UnsafeRawPointer?
+            do throws(StorageError) {
+                found = try window.bytes(at: position, count: reach)
+            } catch {
+                guard let damage = error.damage else { throw error }
+                // Up to the damaged block first, then on behind it.
+                if damage.lowerBound <= position {
+                    end = min(size, damage.upperBound)
+                    position = (min(size, damage.upperBound) + 7) & ~7
+                    continue
+                }
+                reach = Int(damage.lowerBound - position)
+                found = try window.bytes(at: position, count: reach)
+            }
+            guard let bytes = found else { break }
             let count = min(reach, Self.chunk)
             look(bytes, count: count, reach: reach, at: position, salt: salt)
             position += UInt64(count)

@@ -113,6 +113,13 @@ struct Verifier {
             add(.corruption, whole)
             return nil
         }
+        if reader.isSeekTableDerived {
+            add(
+                .derivable,
+                WalError(
+                    .corrupted, "the seek table of the compressed segment is damaged; no event is concerned",
+                    path: segment.path))
+        }
         if let (chain, before) = previous { checkPredecessor(reader, chain, before) }
         var chain = FrameChain(reader.header)
         var tally = SegmentTally(spacing: reader.header.indexSpacing)
@@ -154,6 +161,9 @@ struct Verifier {
                     offset: chain.offset, lsns: LSN(chain.nextLSN)...LSN(max(chain.nextLSN, last))))
             return false
         }
+        if fault == .block, let lost = try reader.lostBlock(at: chain, through: last) {
+            return skip(lost, reader, &chain)
+        }
         let isBody = fault == .body && header != nil
         let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
         // Below the low mark no event is kept that could be concerned.
@@ -169,6 +179,21 @@ struct Verifier {
         guard isBody, let header else { return false }
         chain.accept(header)
         report.byteCount += UInt64(header.size)
+        return true
+    }
+
+    private mutating func skip(_ lost: LostBlock, _ reader: SegmentReader, _ chain: inout FrameChain) -> Bool {
+        let isGone = lost.lsns.upperBound < store.firstLSN
+        add(
+            isGone ? .derivable : .corruption,
+            WalError(
+                .corrupted,
+                isGone
+                    ? "a compressed block of events truncated away is damaged; no event that is kept is concerned"
+                    : "a compressed block is damaged; \(RecoveryScan.advice)", path: reader.segment.path,
+                offset: lost.range.lowerBound, lsns: LSN(lost.lsns.lowerBound)...LSN(lost.lsns.upperBound)))
+        guard let next = lost.next else { return false }
+        chain = FrameChain(reader.header, at: next)
         return true
     }
 

@@ -26,26 +26,19 @@ extension LogStore {
 
     private func readFacts(of segment: Segment) throws(WalError) -> SegmentFacts? {
         let headers = HeaderReader(storage: storage, directory: directory)
-        let file: any StorageFile
         do throws(StorageError) {
-            file = try storage.open(segment.path, .readOnly)
+            let info = try look(at: segment, headers)
+            return SegmentFacts(bytes: info.fileSize ?? 0, summary: info.summary)
         } catch {
+            if error.damage != nil {
+                // It is for readers and verification to say what is damaged.
+                return SegmentFacts(bytes: try fileSize(of: segment, headers))
+            }
             guard error.isNotFound else { throw error.wal("open a segment") }
             if try headers.isTruncatedAway(segment) { return nil }
             throw WalError(
                 .missingSegment, "the segment's file is gone", path: segment.path,
                 lsns: LSN(segment.base)...LSN(segment.base))
         }
-        defer { headers.close(file) }
-        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
-        var summary: SegmentSummary?
-        if let footer = try headers.footer(file), footer.identity == identity, footer.sequence == segment.sequence {
-            summary = footer.summary
-        }
-        segment.info.withLock { info in
-            info.fileSize = info.fileSize ?? size
-            info.summary = info.summary ?? summary
-        }
-        return SegmentFacts(bytes: size, summary: summary)
     }
 }

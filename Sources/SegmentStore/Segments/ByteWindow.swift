@@ -5,6 +5,7 @@ package final class ByteWindow {
     private enum Source {
         case mapping(any StorageMapping)
         case file(any StorageFile)
+        case blocks(CompressedSegmentFile, ReadAhead)
     }
 
     private static let bufferSize = 256 << 10
@@ -17,6 +18,8 @@ package final class ByteWindow {
     private var start: UInt64 = 0
     private var filled = 0
     private var populated = 0
+    /// The unpacked block the reader is in, which begins at `start`.
+    private var block: UnsafeRawBufferPointer?
 
     /// Reads through a map, which must span `limit`.
     package init(_ mapping: any StorageMapping, limit: UInt64) {
@@ -27,6 +30,12 @@ package final class ByteWindow {
     /// Reads through read calls.
     package init(_ file: any StorageFile, limit: UInt64) {
         source = .file(file)
+        self.limit = limit
+    }
+
+    /// Reads the blocks of a compressed segment, where they are unpacked.
+    init(_ file: CompressedSegmentFile, _ ahead: ReadAhead, limit: UInt64) {
+        source = .blocks(file, ahead)
         self.limit = limit
     }
 
@@ -63,7 +72,32 @@ package final class ByteWindow {
                 return nil
             }
             return UnsafeRawPointer(base) + Int(offset - start)
+        case .blocks(let file, let ahead):
+            if let block, offset >= start, offset + UInt64(count) <= start + UInt64(block.count) {
+                return block.baseAddress.map { $0 + Int(offset - start) }
+            }
+            return try enterBlock(of: file, ahead, at: offset, count: count)
         }
+    }
+
+    private func enterBlock(
+        of file: CompressedSegmentFile, _ ahead: ReadAhead, at offset: UInt64, count: Int
+    ) throws(StorageError) -> UnsafeRawPointer? {
+        let last = limit > 0 ? file.table.block(at: limit - 1) ?? file.table.blocks.count - 1 : 0
+        guard let number = file.table.block(at: offset), number <= last else { return nil }
+        let range = file.table.blocks[number].raw
+        guard offset + UInt64(count) <= range.upperBound else {
+            // Across blocks, which this software does not make: copied together.
+            block = nil
+            try refill(file, at: offset, count: count)
+            guard filled >= count else { return nil }
+            return UnsafeRawPointer(buffer.baseAddress)
+        }
+        block = nil
+        let bytes = try ahead.block(number, of: file, last: last)
+        block = bytes
+        start = range.lowerBound
+        return bytes.baseAddress.map { $0 + Int(offset - start) }
     }
 
     private func refill(_ file: any StorageFile, at offset: UInt64, count: Int) throws(StorageError) {
@@ -75,6 +109,10 @@ package final class ByteWindow {
         }
         start = offset
         filled = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+        guard filled < count else { return }
+        // The file ends here, or a damaged block of a compressed one begins here, which is an error of its own.
+        let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<wanted])
+        filled += try file.read(at: offset + UInt64(filled), into: rest)
     }
 }
 

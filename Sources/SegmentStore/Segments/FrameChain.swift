@@ -19,6 +19,8 @@ package enum FrameFault: String, Sendable, Hashable, CaseIterable {
     case watermark
     /// The body's checksum does not hold.
     case body
+    /// The block of the compressed segment that holds it is damaged.
+    case block
 }
 
 /// What the checks found at a point.
@@ -80,6 +82,15 @@ package struct FrameChain: Sendable {
 
     /// Checks the frame at the point reached. With `body` false the body is neither read nor checked.
     package func check(_ window: ByteWindow, body checkBody: Bool = true) throws(StorageError) -> FrameCheck {
+        do throws(StorageError) {
+            return try checked(window, body: checkBody)
+        } catch {
+            guard error.damage != nil else { throw error }
+            return .fault(.block, nil)
+        }
+    }
+
+    private func checked(_ window: ByteWindow, body checkBody: Bool) throws(StorageError) -> FrameCheck {
         guard let start = try window.bytes(at: offset, count: Layout.frameHeaderSize) else {
             return .fault(.absent, nil)
         }

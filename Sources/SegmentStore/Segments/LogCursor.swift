@@ -8,6 +8,7 @@ package struct LogCursor: ~Copyable {
     private let store: LogStore
     private let access: ReadAccess
     private let headers: HeaderReader
+    private let ahead: ReadAhead
     /// The last LSN to be given out.
     package private(set) var through: UInt64
     /// Whether it keeps its place behind the last event, to go on from there after `extend`.
@@ -36,6 +37,7 @@ package struct LogCursor: ~Copyable {
         self.access = access
         self.through = through
         headers = HeaderReader(storage: store.storage, directory: store.directory)
+        ahead = ReadAhead(spawn: store.environment.spawn)
         wanted = from
         hasEnded = from > through && !follows
     }
@@ -168,7 +170,7 @@ package struct LogCursor: ~Copyable {
         let grows = follows && segment.info.withLock { $0.state == .active }
         let opened = try SegmentReader.open(
             segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
-            access: grows ? .read : access)
+            access: grows ? .read : access, ahead: ahead)
         if let entry = opened.entry, entry.lsn > wanted {
             wanted = entry.lsn
             if wanted > through { return false }
@@ -251,6 +253,10 @@ package struct LogCursor: ~Copyable {
         guard case .fault(let fault, let header) = check else {
             return WalError(.corrupted, "a frame is damaged", path: current.segment.path)
         }
+        if fault == .block, let error = lostBlock(current, place) {
+            store.environment.notify(.corruption(error))
+            return error
+        }
         // The header of a frame with a damaged body still says how many events are lost.
         let last =
             if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else { place.nextLSN }
@@ -259,6 +265,23 @@ package struct LogCursor: ~Copyable {
             offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))
         store.environment.notify(.corruption(error))
         return error
+    }
+}
+
+extension LogCursor {
+    private func lostBlock(_ current: SegmentReader, _ place: FrameChain) -> WalError? {
+        let following = store.catalog.withLock { catalog in
+            catalog.segments.first { $0.base > current.segment.base }?.base
+        }
+        let last = following.map { $0 - 1 } ?? max(through, place.nextLSN)
+        do throws(WalError) {
+            guard let lost = try current.lostBlock(at: place, through: last) else { return nil }
+            return WalError(
+                .corrupted, "a compressed block is damaged; \(RecoveryScan.advice)", path: current.segment.path,
+                offset: lost.range.lowerBound, lsns: LSN(lost.lsns.lowerBound)...LSN(lost.lsns.upperBound))
+        } catch {
+            return error
+        }
     }
 }
 
@@ -292,24 +315,8 @@ extension LogStore {
         let all = catalog.withLock { $0.segments }
         var result: [SegmentInfo] = []
         for (index, segment) in all.enumerated() {
-            let (state, end) = segment.info.withLock { ($0.state, $0.end) }
             let lastLSN = index + 1 < all.count ? all[index + 1].base - 1 : last
-            var size: UInt64 = 0
-            var used = end ?? segment.writtenEnd.load(ordering: .acquiring)
-            do throws(StorageError) {
-                let file = try storage.open(segment.path, .readOnly)
-                size = try file.size()
-                if state == .sealed { used = size }
-                try file.close()
-            } catch {
-                let headers = HeaderReader(storage: storage, directory: directory)
-                if error.isNotFound, try headers.isTruncatedAway(segment) { continue }
-                throw error.wal("look at a segment")
-            }
-            result.append(
-                SegmentInfo(
-                    firstLSN: LSN(segment.base), lastLSN: LSN(lastLSN), sequence: segment.sequence, state: state,
-                    path: segment.path, fileSize: size, usedBytes: used))
+            if let info = try describe(segment, lastLSN: lastLSN) { result.append(info) }
         }
         return result
     }

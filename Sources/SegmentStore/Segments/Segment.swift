@@ -14,15 +14,27 @@ package final class Segment: Sendable {
         package var isCompressed = false
         /// The size of its file, once it is known and will not change but by compression.
         package var fileSize: UInt64?
+        /// The size of its file when it is not compressed, once it is known and will not change.
+        package var rawSize: UInt64?
+        /// Why it is not tried again to compress it while the log is open.
+        package var staysRaw: StaysRaw?
         /// What its frames add up to, once it is known and will not change.
         package var summary: SegmentSummary?
         /// Set before its name is removed: readers that come later are told so.
         package var isRemoved = false
     }
 
+    /// Why a segment is left as it is.
+    package enum StaysRaw: Sendable, Hashable {
+        /// Compressing it gained too little.
+        case incompressible
+        /// Compressing it failed.
+        case failed
+    }
+
     package let base: UInt64
     package let sequence: UInt64
-    package let path: String
+    private let rawPath: String
     package let info: Guarded<Info>
     /// How far the active segment's frames have been written; readers go no further.
     package let writtenEnd: Atomic<UInt64>
@@ -30,10 +42,21 @@ package final class Segment: Sendable {
     package init(base: UInt64, sequence: UInt64, path: String, state: SegmentInfo.State, end: UInt64? = nil) {
         self.base = base
         self.sequence = sequence
-        self.path = path
-        info = Guarded(Info(state: state, end: end))
+        let isCompressed = FileNames.isCompressed(path)
+        rawPath = isCompressed ? String(path.dropLast(Self.suffix.count)) : path
+        var info = Info(state: state, end: end)
+        info.isCompressed = isCompressed
+        self.info = Guarded(info)
         writtenEnd = Atomic(end ?? UInt64(Layout.blockSize))
     }
+
+    private static let suffix = FileNames.compressedSuffix.dropFirst(FileNames.segmentSuffix.count)
+
+    /// The path of its file, which compression changes. Not to be asked for with the lock of `info` held.
+    package var path: String { path(isCompressed: info.withLock { $0.isCompressed }) }
+
+    /// The path of its raw or of its compressed file.
+    package func path(isCompressed: Bool) -> String { isCompressed ? rawPath + Self.suffix : rawPath }
 }
 
 /// A segment that is still open for writing: the active one, and rolled ones until they are sealed.

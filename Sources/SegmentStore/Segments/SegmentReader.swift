@@ -34,7 +34,7 @@ package final class SegmentReader {
     /// be damaged.
     package static func open(
         _ segment: Segment, from lsn: UInt64, since: Int64? = nil, next: Segment?, headers: HeaderReader,
-        identity: LogIdentity, access: ReadAccess
+        identity: LogIdentity, access: ReadAccess, ahead: ReadAhead? = nil
     ) throws(WalError) -> SegmentReader {
         let file = try openFile(segment, headers: headers)
         do throws(WalError) {
@@ -61,6 +61,12 @@ package final class SegmentReader {
             let entry =
                 lsn > segment.base || since != nil
                 ? try entry(for: lsn, since: since, segment, footer, file, header, end: end) : nil
+            if let file = file as? CompressedSegmentFile {
+                let window = ByteWindow(file, ahead ?? ReadAhead(spawn: nil), limit: end)
+                return SegmentReader(
+                    segment: segment, header: header, end: end, window: window, footer: footer,
+                    entry: entry, wasSealed: state == .sealed, file: file)
+            }
             guard access == .mapped else {
                 return SegmentReader(
                     segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
@@ -97,9 +103,13 @@ package final class SegmentReader {
 
     private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {
         do throws(StorageError) {
-            return try headers.storage.open(segment.path, .readOnly)
+            return try headers.open(segment)
         } catch {
-            guard error.isNotFound else { throw error.wal("open a segment") }
+            guard error.isNotFound else {
+                var failure = error.wal("open a segment")
+                if error.damage != nil { failure.lsns = LSN(segment.base)...LSN(segment.base) }
+                throw failure
+            }
             if try headers.isTruncatedAway(segment) {
                 throw WalError(.truncated, "the segment was truncated away", path: segment.path)
             }
@@ -130,8 +140,7 @@ package final class SegmentReader {
         _ next: Segment?, headers: HeaderReader, identity: LogIdentity
     ) throws(WalError) -> UInt64? {
         guard let next else { return nil }
-        let name = FileNames.segment(base: next.base)
-        guard case .intact(let header) = try headers.read(name, identity: identity) else { return nil }
+        guard case .intact(let header) = try headers.read(next, identity: identity) else { return nil }
         return header.predecessor.endOfFrames
     }
 
@@ -141,7 +150,10 @@ package final class SegmentReader {
             lsns: LSN(segment.base)...LSN(max(segment.base, through ?? segment.base)))
     }
 
-    /// The index on disk; nil if there is none that holds. For readers by read calls.
+    /// Of a compressed segment, whether its seek table was damaged and had to be made again.
+    package var isSeekTableDerived: Bool { (file as? CompressedSegmentFile)?.isTableDerived ?? false }
+
+    /// The index on disk; nil if there is none that holds. For readers by read calls, and of compressed segments.
     package func index() throws(WalError) -> SparseIndex? {
         guard let footer, let file else { return nil }
         return try Self.index(footer, file, header)
@@ -152,8 +164,12 @@ package final class SegmentReader {
     ) throws(WalError) -> SparseIndex? {
         let longest = Layout.sealReserve(segmentSize: header.segmentSize, indexSpacing: header.indexSpacing)
         guard footer.indexLength > 0, UInt64(footer.indexLength) <= longest else { return nil }
-        let block = try attempt("read a segment's index") { () throws(StorageError) in
-            try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
+        let block: Block?
+        do throws(StorageError) {
+            block = try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
+        } catch {
+            guard error.damage != nil else { throw error.wal("read a segment's index") }
+            return nil
         }
         return block.flatMap { SparseIndex($0, salt: header.salt, offset: footer.indexOffset) }
     }

@@ -35,6 +35,12 @@ extension LogStore {
             refusal = refusal ?? error
         }
         if spareIsReady, try prewriteSpare() { return true }
+        do throws(WalError) {
+            if try compressByPolicy() { return true }
+        } catch {
+            if failure != nil { throw error }
+            refusal = refusal ?? error
+        }
         if let refusal { throw refusal }
         return false
     }
@@ -112,9 +118,11 @@ extension LogStore {
                 $0.index = nil
                 $0.summary = sealed.summary
                 $0.fileSize = sealed.size
+                $0.rawSize = sealed.size
             }
         }
         do { try segment.file.close() } catch { throw error.wal("close a sealed segment") }
+        compressionIsDue()
         environment.notify(.sealed(base: LSN(segment.segment.base), path: segment.path))
         return true
     }

@@ -177,6 +177,7 @@ extension LogStore {
             return value
         }
         var first: StorageError?
+        do throws(StorageError) { try dropCompression() } catch { first = error }
         func note(_ body: () throws(StorageError) -> Void) {
             do { try body() } catch { first = first ?? error }
         }

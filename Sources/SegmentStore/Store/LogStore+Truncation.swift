@@ -89,7 +89,7 @@ extension LogStore {
         if let segment, segment.base == lsn {
             // The header knows it, also where the segment before can't be read any more.
             let headers = HeaderReader(storage: storage, directory: directory)
-            if case .intact(let header) = try headers.read(FileNames.segment(base: lsn), identity: identity) {
+            if case .intact(let header) = try headers.read(segment, identity: identity) {
                 return header.predecessor.epoch
             }
         }

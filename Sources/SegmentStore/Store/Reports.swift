@@ -71,6 +71,14 @@ public struct SegmentInfo: Sendable, Hashable {
     public var fileSize: UInt64
     /// The bytes up to the end of its frames; of a sealed segment the whole file, index and footer included.
     public var usedBytes: UInt64
+    /// Whether its file is compressed.
+    public var isCompressed: Bool
+    /// The size its file has, or had, uncompressed, in bytes; the same as `fileSize` for one that is not compressed.
+    public var rawBytes: UInt64
+    /// The oldest and the newest time of its events, of a sealed segment whose footer is intact.
+    public var eventTimes: ClosedRange<EventTime>?
+    /// The newest time at which a frame of it was written, of a sealed segment whose footer is intact.
+    public var newestFrameTime: EventTime?
 }
 
 /// What reading all of a log found.

@@ -74,6 +74,17 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     /// A repaired segment takes its name before it is synced.
     package static let replacesWithoutSync = Self(rawValue: 1 << 26)
 
+    // MARK: Compression
+
+    /// A raw segment goes before the name of its compressed file is on stable storage.
+    package static let unlinksRawBeforeDirectorySync = Self(rawValue: 1 << 32)
+    /// A compressed segment is not read back before the raw one goes.
+    package static let skipsReadBack = Self(rawValue: 1 << 33)
+    /// A segment that was removed or replaced while it was being compressed gets its compressed file all the same.
+    package static let publishesRemovedSegment = Self(rawValue: 1 << 34)
+    /// A compressed segment takes its name before it is synced.
+    package static let renamesCompressedBeforeSync = Self(rawValue: 1 << 35)
+
     // MARK: Checkpoints and retention
 
     /// A checkpoint takes its name before its file is synced.

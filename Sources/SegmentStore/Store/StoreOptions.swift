@@ -12,6 +12,9 @@ package struct StoreOptions: Sendable {
     package var readOnly = false
     package var createIfMissing = true
     package var readAccess = ReadAccess.mapped
+    package var compression = Compression.none
+    /// A compressed file larger than this part of the raw one is not worth it.
+    package var compressionRatioMax = 0.9
 
     package init() {}
 }

@@ -176,7 +176,7 @@ struct FramesFile {
         #expect(try verdict { $0.bodyLength = Int(UInt32.max) } == .length)
         #expect(
             FrameFault.allCases.map(\.rawValue) == [
-                "absent", "header", "kind", "length", "lsn", "link", "epoch", "watermark", "body",
+                "absent", "header", "kind", "length", "lsn", "link", "epoch", "watermark", "body", "block",
             ])
     }
 

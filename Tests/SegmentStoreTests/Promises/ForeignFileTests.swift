@@ -109,12 +109,6 @@ struct ForeignFileTests {
         #expect(!(try opened.store.verify(progress: nil).isIntact))
     }
 
-    @Test func compressedSegmentsOfALaterVersionAreRefusedUntouched() throws {
-        let sample = try StoreSample(segments: 2, ending: .closed)
-        let path = StoreSample.path("00000000000000000001.seg.zst")
-        expectRefused(sample.disk { $0.replaceContents(of: path, with: [1]) }, .unsupportedFormat, path: path)
-    }
-
     private func rewriting(
         _ sample: StoreSample, _ path: String, slots: [Int], _ change: (inout Block) -> Void
     ) -> SimulatedDisk {

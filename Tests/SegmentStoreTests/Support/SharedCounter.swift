@@ -12,4 +12,6 @@ final class SharedCounter: Sendable {
     /// Adds one and returns the new value.
     @discardableResult
     func increment() -> Int { atomic.add(1, ordering: .acquiringAndReleasing).newValue }
+
+    func decrement() { atomic.subtract(1, ordering: .acquiringAndReleasing) }
 }

@@ -1,0 +1,98 @@
+/// The segment files of a directory. A segment has a raw file or a compressed one, or, where compressing it was stopped between
+/// giving the new file its name and removing the old one, both.
+package struct SegmentListing: Sendable {
+    /// A segment by its files.
+    package struct Entry: Sendable, Hashable {
+        package var base: UInt64
+        package var hasRaw = false
+        package var hasCompressed = false
+
+        /// All names it has.
+        package var names: [String] {
+            (hasRaw ? [FileNames.segment(base: base)] : [])
+                + (hasCompressed ? [FileNames.compressedSegment(base: base)] : [])
+        }
+
+        package var isTwin: Bool { hasRaw && hasCompressed }
+
+        /// The name to read by; of twins the raw one, unless `SegmentListing.resolve` decided otherwise.
+        package var name: String {
+            hasRaw ? FileNames.segment(base: base) : FileNames.compressedSegment(base: base)
+        }
+    }
+
+    /// By their bases.
+    package private(set) var entries: [Entry] = []
+
+    package init(_ names: [String]) {
+        var found: [UInt64: Entry] = [:]
+        for name in names {
+            if let base = FileNames.base(ofSegment: name) {
+                found[base, default: Entry(base: base)].hasRaw = true
+            } else if let base = FileNames.base(ofCompressed: name) {
+                found[base, default: Entry(base: base)].hasCompressed = true
+            }
+        }
+        entries = found.values.sorted { $0.base < $1.base }
+    }
+
+    package var bases: [UInt64] { entries.map(\.base) }
+    package var hasCompressed: Bool { entries.contains { $0.hasCompressed } }
+
+    /// Decides between twins: the raw file if it is whole, else the compressed one if that is. Where neither is whole the raw one
+    /// is read and none is given up. Returns the names that are not needed.
+    package mutating func resolve(_ headers: HeaderReader, identity: LogIdentity?) throws(WalError) -> [String] {
+        var given: [String] = []
+        for index in entries.indices where entries[index].isTwin {
+            let base = entries[index].base
+            let (raw, compressed) = (FileNames.segment(base: base), FileNames.compressedSegment(base: base))
+            if try headers.isWhole(raw, base: base, identity: identity) {
+                entries[index].hasCompressed = false
+                given.append(compressed)
+            } else if try headers.isWhole(compressed, base: base, identity: identity) {
+                entries[index].hasRaw = false
+                given.append(raw)
+            }
+        }
+        return given
+    }
+
+    /// Drops the compressed file of every twin from a base on: their names are returned.
+    package mutating func preferRaw(from base: UInt64) -> [String] {
+        var given: [String] = []
+        for index in entries.indices where entries[index].isTwin && entries[index].base >= base {
+            entries[index].hasCompressed = false
+            given.append(FileNames.compressedSegment(base: entries[index].base))
+        }
+        return given
+    }
+
+    package mutating func removeFirst(_ count: Int) {
+        entries.removeFirst(count)
+    }
+}
+
+extension HeaderReader {
+    /// Whether a file is a sealed segment with every frame intact.
+    package func isWhole(_ name: String, base: UInt64, identity: LogIdentity?) throws(WalError) -> Bool {
+        do throws(StorageError) {
+            let file = try storage.openSegment(path(name))
+            defer { close(file) }
+            guard let block = try file.readBlock(at: 0, size: Layout.blockSize),
+                let header = try? SegmentHeader(block), header.firstLSN == base,
+                header.identity == identity ?? header.identity,
+                let footer = try footerBlock(file), footer.identity == header.identity,
+                footer.sequence == header.sequence, footer.salt == header.salt
+            else { return false }
+            let window = ByteWindow(file, limit: footer.endOfFrames)
+            var chain = FrameChain(header)
+            while chain.offset < footer.endOfFrames, case .whole(let frame, _) = try chain.check(window) {
+                chain.accept(frame)
+            }
+            return chain.offset == footer.endOfFrames && chain.link == footer.lastFrameChecksum
+        } catch {
+            if error.damage != nil { return false }
+            throw error.wal("read a segment")
+        }
+    }
+}

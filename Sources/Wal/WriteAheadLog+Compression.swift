@@ -1,0 +1,62 @@
+internal import WalPlatform
+
+extension WriteAheadLog {
+    /// The pause between two slices, in which others get at the log's maintenance.
+    private static let pauseNanoseconds: Int64 = 20_000
+
+    /// Compresses every segment that is sealed and not yet compressed, whatever ``Options/compression`` says of which.
+    ///
+    /// Works on the calling thread and blocks for as long as it takes, slice by slice, so that appends, reads and the log's own
+    /// maintenance go on meanwhile. Each segment is written aside, read back and compared before it replaces the raw file; readers
+    /// inside the raw one may finish it. One that would hardly shrink is left as it is. May be called from several threads.
+    ///
+    /// - Parameters:
+    ///   - compression: level, block size and dictionary; nil for those of the options, or the defaults of
+    ///     ``Compression/zstd(level:segments:blockSize:dictionarySize:)`` where the options have none.
+    ///   - progress: called after each slice, on the calling thread, with the bytes done and in all; each byte counts twice, once
+    ///     for compressing it and once for reading it back.
+    /// - Returns: what was compressed.
+    /// - Throws: `invalidOption`; `diskFull`, `corrupted` or `io` of the first segment that could not be compressed, after all
+    ///   others were; `failed`, `closed`, `readOnly`.
+    @discardableResult
+    public func compress(
+        _ compression: Compression? = nil, progress: ((UInt64, UInt64) -> Void)? = nil
+    ) throws(WalError) -> CompressionReport {
+        var settings = compression ?? core.options.compression
+        if !settings.isOn { settings = .zstd(blockSize: max(settings.blockSize, core.options.indexSpacing)) }
+        try settings.validate(indexSpacing: core.options.indexSpacing)
+        let core = self.core
+        do throws(WalError) {
+            try core.checkAlive()
+            var pass = try core.store.beginCompression(settings)
+            while true {
+                let hasMore = try core.maintenanceLock.withLock { () throws(WalError) in
+                    try core.checkAlive()
+                    return try core.store.continueCompression(&pass)
+                }
+                guard hasMore else { break }
+                progress?(pass.progress.done, pass.progress.total)
+                SystemClock.sleep(nanoseconds: Self.pauseNanoseconds)
+            }
+            progress?(pass.progress.total, pass.progress.total)
+            return try core.store.endCompression(pass)
+        } catch {
+            if let cause = core.store.failure { throw core.committer.fail(cause) }
+            throw error
+        }
+    }
+
+    /// Compresses on a thread of its own, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Parameters:
+    ///   - compression: level, block size and dictionary; nil for those of the options.
+    ///   - progress: called after each slice, on that thread, with the bytes done and in all.
+    /// - Returns: what was compressed.
+    /// - Throws: as the synchronous form, and `noThread`.
+    @discardableResult
+    public func compress(
+        _ compression: Compression? = nil, progress: (@Sendable (UInt64, UInt64) -> Void)? = nil
+    ) async throws(WalError) -> CompressionReport {
+        try await onThread { () throws(WalError) in try self.compress(compression, progress: progress) }
+    }
+}
