@@ -61,8 +61,7 @@ extension WriteAheadLog {
     /// - Parameter name: the consumer's.
     /// - Throws: `unknownCheckpoint` if there is none, `invalidArgument`, `failed`, `closed`, `readOnly`, `io`.
     public func removeCheckpoint(_ name: String) throws(WalError) {
-        try core.checkAlive()
-        try core.store.removeCheckpoint(name)
+        try core.removeCheckpoint(name)
     }
 }
 

@@ -29,7 +29,7 @@ extension WriteAheadLog {
         try await restore(consumer.state)
         if consumer.isNew {
             let state = try await save()
-            try await onThread { () throws(WalError) in try consumer.saveFirst(state) }
+            try await saveCheckpoint(name, at: consumer.start, state: state)
         }
         while true {
             if Task.isCancelled { throw consumer.cancelled }
@@ -97,11 +97,9 @@ private final class AsyncConsumer: @unchecked Sendable {
     var cancelled: WalError { WalError(.cancelled, "the consumer was cancelled", path: core.path) }
     var state: [UInt8]? { run?.checkpoint?.state }
     var isNew: Bool { run?.checkpoint == nil }
+    /// Where a first checkpoint stands.
+    var start: LSN { LSN((run?.start ?? 1) - 1) }
     var position: Position { run?.position ?? .start }
-
-    func saveFirst(_ state: [UInt8]?) throws(WalError) {
-        try core.saveCheckpoint(name, at: LSN((run?.start ?? 1) - 1), state: state)
-    }
 
     func save(_ state: [UInt8]?) throws(WalError) {
         try core.saveCheckpoint(name, at: position.lsn, state: state)

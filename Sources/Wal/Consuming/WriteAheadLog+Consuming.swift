@@ -41,7 +41,7 @@ extension WriteAheadLog {
     ) throws -> ConsumerReport {
         var run = try ConsumerRun(core, name, options)
         try restore(run.checkpoint?.state)
-        if run.checkpoint == nil { try core.saveCheckpoint(name, at: LSN(run.start - 1), state: try save()) }
+        if run.checkpoint == nil { try saveCheckpoint(name, at: LSN(run.start - 1), state: try save()) }
         var feed = ConsumerFeed(try FollowCursor(core, from: run.start, delivery: options.delivery))
         while true {
             let step = try feed.next()

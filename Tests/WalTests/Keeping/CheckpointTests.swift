@@ -82,6 +82,7 @@ struct CheckpointTests {
         let other = try WriteAheadLog.open(at: "/other", options: options)
         try other.saveCheckpoint("zero", at: 0)
         try other.append([1])
+        try other.flush()
         var first = try other.iterator(fromCheckpoint: "zero")
         #expect(try first.nextOwned()?.lsn == 1000)
     }
@@ -113,14 +114,16 @@ struct CheckpointTests {
 
     @Test("An error of its files concerns the call alone")
     func errors() throws {
-        let gate = DiskGate()
         let disk = SimulatedDisk()
-        let log = try WriteAheadLog.open(at: "/log", options: testOptions(gate.guarding(disk.backend)))
+        let plan = FaultPlan()
+        let storage = FaultStorage(disk.backend, plan: plan)
+        let log = try WriteAheadLog.open(at: "/log", options: testOptions(LogStorage(storage)))
         try log.appendDurably([1])
         try log.saveCheckpoint("a", at: 0, state: [1])
-        gate.fail(.rename, 5)
-        #expect(code { try log.saveCheckpoint("a", at: 1, state: [2]) } == .io)
-        gate.open()
+        for operation in [StorageError.Operation.create, .write, .sync, .rename, .close] {
+            plan.add(Fault(operations: [operation], pathContains: ".ckpt.tmp"))
+            #expect(code { try log.saveCheckpoint("a", at: 1, state: [2]) } == .io)
+        }
         #expect(log.state == .running)
         #expect(try log.checkpoint("a").state == [1])
         try log.appendDurably([2])

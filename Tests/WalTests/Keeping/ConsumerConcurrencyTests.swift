@@ -179,6 +179,7 @@ struct ConsumerConcurrencyTests {
             #expect(checkpoint.position.lsn == 1003)
             #expect(Tally(checkpoint.state) == .expected(1003))
         }
+        #expect(try await again.applyRetention(Retention(maxSegments: 1)).held.isEmpty)
         #expect(again.firstLSN > 1)
     }
 
