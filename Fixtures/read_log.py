@@ -12,7 +12,9 @@ says enough; it changes nothing, holds a whole segment in memory and is slow. F-
 
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 POLYNOMIAL = 0x82F63B78
 TABLE = []
@@ -77,12 +79,32 @@ def read_superblock(directory):
     }
 
 
+def unpack(path):
+    """F-16: the sealed segment that a compressed file holds, by the zstd program; F-18: with the dictionary in it."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+        dictionary = b""
+        if head[:4] == b"\x5d\x2a\x4d\x18":
+            dictionary = file.read(load("I", head, 4))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(dictionary)
+        file.flush()
+        options = ["-D", file.name] if dictionary else []
+        result = subprocess.run(["zstd", "-q", "-d", "-c", *options, path], capture_output=True)
+    if result.returncode != 0:
+        raise Damage(f"{path}: {result.stderr.decode().strip()}")
+    return result.stdout
+
+
 class Segment:
     def __init__(self, path, base):
         self.path = path
         self.base = base
-        with open(path, "rb") as file:
-            self.data = file.read()
+        if path.endswith(".zst"):
+            self.data = unpack(path)
+        else:
+            with open(path, "rb") as file:
+                self.data = file.read()
         block = self.data[:4096]
         if len(block) < 4096 or block[:8] != b"SWALSEG\x01" or not intact(block):
             raise Damage(f"{path}: the header block is damaged or missing")
@@ -205,8 +227,12 @@ def continues(segment, following, offset, next_lsn, link):
 
 def read(directory):
     superblock = read_superblock(directory)
-    names = [name for name in os.listdir(directory) if name.endswith(".seg") and len(name) == 24 and name[:20].isdigit()]
-    bases = sorted(int(name[:20]) for name in names)
+    names = {}
+    for name in sorted(os.listdir(directory), reverse=True):
+        # F-19: of two files of one segment the raw one, which comes last here, is taken.
+        if name[:20].isdigit() and name[20:] in (".seg", ".seg.zst"):
+            names[int(name[:20])] = name
+    bases = sorted(names)
     low = [base for base in bases if base <= min(superblock["first_lsn"], superblock["active_base"])]
     if not low:
         raise Damage("the first segment is missing")
@@ -216,7 +242,7 @@ def read(directory):
 
     def segment_at(index):
         if index not in segments:
-            path = os.path.join(directory, f"{bases[index]:020}.seg")
+            path = os.path.join(directory, names[bases[index]])
             segment = Segment(path, bases[index])
             if segment.identity != superblock["identity"]:
                 raise Damage(f"{path}: belongs to another log")
