@@ -234,7 +234,7 @@ struct MainJob {
         try check(report.lastLSN == log.lastLSN, "verify read up to LSN \(report.lastLSN) of \(log.lastLSN)")
         summary.say(
             "verified",
-            "\(report.eventCount) events in \(report.compressedCount) segments, "
+            "\(report.eventCount) events in \(report.segmentCount) segments, "
                 + "\(summary.size(Int(report.byteCount))) in \(summary.fixed(seconds, 2)) s: intact")
     }
 

@@ -4,15 +4,16 @@ extension WriteAheadLog {
     /// The pause between two slices, in which others get at the log's maintenance.
     private static let pauseNanoseconds: Int64 = 20_000
 
-    /// Compresses every segment that is sealed and not yet compressed, whatever ``Options/compression`` says of which.
+    /// Compresses every segment but the active one that is not yet compressed, whatever ``Options/compression`` says of which;
+    /// seals those that are not sealed yet.
     ///
     /// Works on the calling thread and blocks for as long as it takes, slice by slice, so that appends, reads and the log's own
     /// maintenance go on meanwhile. Each segment is written aside, read back and compared before it replaces the raw file; readers
     /// inside the raw one may finish it. One that would hardly shrink is left as it is. May be called from several threads.
     ///
     /// - Parameters:
-    ///   - compression: level, block size and dictionary; nil for those of the options, or the defaults of
-    ///     ``Compression/zstd(level:segments:blockSize:dictionarySize:)`` where the options have none.
+    ///   - compression: level, block size and dictionary, and which of the newest to leave out; nil for those of the options,
+    ///     or the defaults of ``Compression/zstd(level:segments:blockSize:dictionarySize:)`` where they have none, and all.
     ///   - progress: called after each slice, on the calling thread, with the bytes done and in all; each byte counts twice, once
     ///     for compressing it and once for reading it back.
     /// - Returns: what was compressed.
@@ -22,12 +23,21 @@ extension WriteAheadLog {
     public func compress(
         _ compression: Compression? = nil, progress: ((UInt64, UInt64) -> Void)? = nil
     ) throws(WalError) -> CompressionReport {
-        var settings = compression ?? core.options.compression
+        var settings = core.options.compression
+        settings.segments = .allSealed
+        if let compression { settings = compression }
         if !settings.isOn { settings = .zstd(blockSize: max(settings.blockSize, core.options.indexSpacing)) }
         try settings.validate(indexSpacing: core.options.indexSpacing)
         let core = self.core
         do throws(WalError) {
             try core.checkAlive()
+            // What can't be sealed now the background tries again; that must not keep the others from being compressed.
+            do throws(WalError) {
+                while try core.maintenanceLock.withLock({ () throws(WalError) in try core.store.sealNow() }) {}
+            } catch {
+                if core.store.failure != nil { throw error }
+            }
+            core.durableMovedElsewhere()
             var pass = try core.store.beginCompression(settings)
             while true {
                 let hasMore = try core.maintenanceLock.withLock { () throws(WalError) in

@@ -9,8 +9,7 @@ struct Info: ParsableCommand {
             Changes nothing. Reads what opening the log reads, and the ends of the sealed segments; verify reads everything. \
             Exits with 1 if opening finds damage.
 
-            Of each segment: its first and last LSN, the size of its file, the bytes used (of a compressed one, those of \
-            the raw file), how many times smaller compression made it, its state, and the times of its oldest and newest \
+            Of each segment: its first and last LSN, the size of its file, the bytes of it that are used, how many times smaller compression made it, its state, and the times of its oldest and newest \
             event.
 
             EXAMPLES

@@ -56,27 +56,29 @@ extension LogStore {
     }
 
     private func nextByPolicy() -> Segment? {
-        let sealed = catalog.withLock { $0.segments }.filter { segment in
-            segment.info.withLock { $0.state == .sealed && !$0.isRemoved }
-        }
-        var spared = 0
-        if case .allButNewest(let count) = options.compression.segments { spared = count }
-        return sealed.dropLast(spared).first { segment in
+        candidates(options.compression).first { segment in
             segment.info.withLock { !$0.isCompressed && $0.staysRaw == nil }
         }
     }
 
+    /// The sealed segments that the settings don't leave out, oldest first.
+    private func candidates(_ settings: Compression) -> ArraySlice<Segment> {
+        let sealed = catalog.withLock { $0.segments }.filter { segment in
+            segment.info.withLock { $0.state == .sealed && !$0.isRemoved }
+        }
+        guard case .allButNewest(let count) = settings.segments else { return sealed[...] }
+        return sealed.dropLast(count)
+    }
+
     // MARK: On request
 
-    /// Begins to compress every segment that is sealed and raw now.
+    /// Begins to compress the segments that are sealed and raw now, but for as many of the newest as the settings leave out.
     package func beginCompression(_ settings: Compression) throws(WalError) -> CompressionPass {
         try checkUsable()
         try settings.validate(indexSpacing: 0)
-        let segments = catalog.withLock { $0.segments }.filter { segment in
-            segment.info.withLock { $0.state == .sealed && !$0.isCompressed && !$0.isRemoved }
-        }
+        let segments = candidates(settings).filter { segment in segment.info.withLock { !$0.isCompressed } }
         let sizes = segments.map { segment in segment.info.withLock { $0.rawSize } ?? options.segmentSize }
-        return CompressionPass(settings, segments, sizes: sizes)
+        return CompressionPass(settings, Array(segments), sizes: sizes)
     }
 
     /// Does the next slice; false when all is done. An error of one segment does not keep the others from it.

@@ -266,7 +266,12 @@ package struct RecoveryApply {
             } else if index == last || !found.isSealed, let header = try header(of: found), let end = found.end {
                 let file = try storage.open(path(found.name), .readWrite)
                 let tally = index == last ? plan.tally : SegmentTally(spacing: header.indexSpacing, from: .max)
-                segments.append(writable(found, header, file, end, tally, isActive: index == last))
+                let segment = writable(found, header, file, end, tally, isActive: index == last)
+                // Settled, and waiting for nothing but its footer: with many of them each would hold a descriptor.
+                if index < last - LogStore.unsealedOpenMax, found.sequence < plan.superblock.activeSequence {
+                    try segment.park()
+                }
+                segments.append(segment)
             } else {
                 segments.append(nil)
             }

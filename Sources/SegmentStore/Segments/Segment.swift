@@ -66,7 +66,9 @@ package final class Segment: Sendable {
 package final class WritableSegment: @unchecked Sendable {
     package let segment: Segment
     package let header: SegmentHeader
-    package let file: any StorageFile
+    package private(set) var file: any StorageFile
+    /// Its file is closed until it is sealed: with many waiting for that, each would hold a descriptor.
+    private var isParked = false
     package var chain: Mark
     package var tally: SegmentTally
     private var publishedEntries = 0
@@ -87,6 +89,19 @@ package final class WritableSegment: @unchecked Sendable {
 
     package var isEmpty: Bool { chain.offset <= UInt64(Layout.blockSize) }
     package var path: String { segment.path }
+
+    /// Closes the file of one that is on stable storage and waits to be sealed, before anybody else can see it waiting.
+    package func park() throws(StorageError) {
+        isParked = true
+        try file.close()
+    }
+
+    /// Opens the file again, for sealing.
+    package func unpark(_ storage: any Storage) throws(StorageError) {
+        guard isParked else { return }
+        file = try storage.open(path, .readWrite)
+        isParked = false
+    }
 
     /// Lets syncs cover the frames written so far. Under the catalogue lock.
     package func publishMark() {

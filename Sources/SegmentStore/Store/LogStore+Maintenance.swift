@@ -93,6 +93,18 @@ extension LogStore {
 
     // MARK: Sealing
 
+    /// Settles and seals what has been rolled, a segment at a time, for somebody who can't wait for the background; returns
+    /// false if nothing is left.
+    package func sealNow() throws(WalError) -> Bool {
+        try checkUsable()
+        if syncState.withLock({ $0.isClosed }) { return false }
+        if unsettledCount > 0 {
+            try sync()
+            return true
+        }
+        return try sealNext()
+    }
+
     /// Gives the oldest settled segment its index and footer, and cuts off the space behind them.
     private func sealNext() throws(WalError) -> Bool {
         guard let segment = catalog.withLock({ $0.unsealed.first }) else { return false }
@@ -128,6 +140,7 @@ extension LogStore {
     }
 
     private func seal(_ segment: WritableSegment) throws -> (summary: SegmentSummary, size: UInt64) {
+        try segment.unpark(storage)
         let tally = segment.tally.isComplete ? segment.tally : try rescan(segment)
         let header = segment.header
         let end = segment.chain.offset

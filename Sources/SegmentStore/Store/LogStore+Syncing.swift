@@ -69,11 +69,16 @@ extension LogStore {
         state.superblock.activeBase = active.segment.base
         state.superblock.activeSequence = active.header.sequence
         if !environment.flaws.contains(.skipsSuperblockOnRoll) { try writeSuperblock(watermark: mark, &state) }
+        let waiting = catalog.withLock { $0.unsealed.count }
+        for segment in rolled.dropFirst(max(0, Self.unsealedOpenMax - waiting)) { try segment.park() }
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)
         }
     }
+
+    /// How many segments that wait to be sealed keep their files open.
+    static let unsealedOpenMax = 8
 
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
