@@ -12,7 +12,7 @@ internal import WalPlatform
 /// several threads at once. It holds the segment it is in and no other; dropping it frees that. It doesn't keep the log
 /// open: a log that is dropped closes, and the follower throws `closed`.
 public struct Follower: ~Copyable {
-    private var cursor: FollowCursor
+    var cursor: FollowCursor
     /// The rest of the frame the follower is in.
     private var run: RecordRun?
     private var hasEnded = false

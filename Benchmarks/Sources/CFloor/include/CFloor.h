@@ -20,6 +20,13 @@ void floor_close(floor_log *log);
 /// are, or -1 if one is damaged; `digest` is the sum of the first eight bytes of each.
 int64_t floor_replay(const char *directory, uint64_t *digest);
 
+/// Unpacks every zstd frame of a file into one buffer, block after block, with libzstd alone and no other work; the file is read with
+/// one call per frame. Returns the bytes unpacked, or -1.
+int64_t floor_unpack(const char *path);
+
+/// Processor seconds that this process has used.
+double floor_processor_seconds(void);
+
 /// Touches and frees memory, so that the host has given it to this machine before a run that fills the page cache.
 void floor_touch_memory(uint64_t bytes);
 
