@@ -69,7 +69,7 @@ extension WriteAheadLog {
     private func checkpoint(_ run: inout ConsumerRun, _ save: () throws -> [UInt8]?) throws {
         let state = try save()
         do throws(WalError) {
-            try core.makeDurable(core.queue.ticket(run.position.lsn.rawValue))
+            try core.makeDurable(queue.ticket(run.position.lsn.rawValue))
             try core.saveCheckpoint(run.name, at: run.position, state: state)
         } catch {
             if core.isEndOfConsumer(error) { return }

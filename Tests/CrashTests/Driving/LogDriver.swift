@@ -90,7 +90,7 @@ struct LogDriver {
         case ..<84: try changeCheckpoint(store)
         case ..<86: try store.recordWatermark()
         case ..<88: try truncate(store)
-        case ..<91: try cut(store)
+        case ..<92: try cut(store)
         case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
