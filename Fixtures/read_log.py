@@ -275,7 +275,8 @@ def read(directory):
         header, body = found
         count = load("I", header, 12)
         for lsn, time, parts in records(body, count, next_lsn, load("q", header, 32)):
-            if lsn >= superblock["first_lsn"]:
+            # F-21: the last frame may hold events behind a cut.
+            if lsn >= superblock["first_lsn"] and (not superblock["cut_kind"] or lsn <= superblock["cut"]):
                 yield lsn, time, parts
         next_lsn += count
         link = load("I", header, 0)
@@ -284,6 +285,8 @@ def read(directory):
         offset += 64 + ((len(body) + 7) & ~7)
     # F-20: the log ends here; is that a torn tail, or is durable data damaged?
     claimed = max(superblock["watermark"], segment.claims(offset))
+    if superblock["cut_kind"] == 1:
+        claimed = max(claimed, superblock["cut"])
     for later in range(index + 1, len(bases)):
         try:
             claimed = max(claimed, segment_at(later).claims(4096))

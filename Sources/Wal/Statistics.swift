@@ -3,7 +3,7 @@
 ///
 /// Counters start at zero when the log is opened.
 public struct Statistics: Sendable, Hashable {
-    /// Events accepted: they have an LSN.
+    /// Events accepted: they have, or had before they were cut off, an LSN.
     public var appendedEvents: UInt64 = 0
     /// Bytes accepted, in the form in which they are stored, without frames.
     public var appendedBytes: UInt64 = 0

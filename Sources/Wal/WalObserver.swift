@@ -32,6 +32,8 @@ public enum WalEvent: Sendable, Hashable {
     case segmentSealed(firstLSN: LSN, path: String)
     /// A sealed segment was replaced by its compressed form: the path of the new file, the size before and after.
     case segmentCompressed(firstLSN: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
+    /// The events behind an LSN were cut off, and the log goes on behind it under a new epoch.
+    case truncatedAfter(lsn: LSN, epoch: UInt32)
     /// A segment was removed.
     case segmentDeleted(firstLSN: LSN, path: String)
     /// A pass of retention removed segments, was held back by checkpoints, or left out the limit of age.

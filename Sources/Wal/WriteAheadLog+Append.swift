@@ -21,7 +21,7 @@ extension WriteAheadLog {
             let lsn = queue.appendPlain(payload)
             if lsn != 0 { return LSN(lsn) }
         }
-        return try appendParts(payload, nil, nil, nil, expecting: nil)
+        return LSN(try appendParts(payload, nil, nil, nil, expecting: nil).lsn)
     }
 
     /// Appends an event and returns its LSN at once; it is not yet durable.
@@ -74,7 +74,7 @@ extension WriteAheadLog {
         _ payload: RawSpan, meta: RawSpan?, key: RawSpan? = nil, time: EventTime? = nil, expecting expected: LSN? = nil
     ) throws(WalError) -> LSN {
         try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
-            try appendParts(payload, meta, key, time, expecting: expected)
+            LSN(try appendParts(payload, meta, key, time, expecting: expected).lsn)
         }
     }
 
@@ -127,24 +127,23 @@ extension WriteAheadLog {
     /// - Throws: as ``append(_:)-(UnsafeRawBufferPointer)``, and `emptyBatch`, `unexpectedLSN`.
     @discardableResult
     public func append(_ batch: consuming EventBatch, expecting expected: LSN? = nil) throws(WalError) -> LSN {
-        LSN(try appendBatch(batch, expecting: expected))
+        LSN(try appendBatch(batch, expecting: expected).lsn)
     }
 
     func appendParts(
         _ payload: UnsafeRawBufferPointer, _ meta: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?,
         _ time: EventTime?, expecting expected: LSN?, wakesWriter: Bool = true
-    ) throws(WalError) -> LSN {
+    ) throws(WalError) -> Ticket {
         let size = try core.checkedSize(
             payload: payload.count, meta: meta?.count, key: key?.count, hasTime: time != nil)
-        return LSN(
-            try core.append(size: size, events: 1, expecting: expected, wakesWriter: wakesWriter) {
-                $0.append(payload, meta: meta, key: key, time: time, lsn: $1)
-            })
+        return try core.append(size: size, events: 1, expecting: expected, wakesWriter: wakesWriter) {
+            $0.append(payload, meta: meta, key: key, time: time, lsn: $1)
+        }
     }
 
     func appendBatch(
         _ batch: borrowing EventBatch, expecting expected: LSN?, wakesWriter: Bool = true
-    ) throws(WalError) -> UInt64 {
+    ) throws(WalError) -> Ticket {
         try core.checkBatch(count: batch.count, bytes: batch.byteCount)
         return try core.append(
             size: batch.byteCount, events: batch.count, expecting: expected, wakesWriter: wakesWriter

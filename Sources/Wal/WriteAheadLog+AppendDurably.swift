@@ -18,11 +18,11 @@ extension WriteAheadLog {
         _ payload: RawSpan, meta: RawSpan? = nil, key: RawSpan? = nil, time: EventTime? = nil,
         expecting expected: LSN? = nil
     ) throws(WalError) -> LSN {
-        let lsn = try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
+        let ticket = try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
             try appendParts(payload, meta, key, time, expecting: expected, wakesWriter: false)
         }
-        try core.makeDurable(lsn.rawValue)
-        return lsn
+        try core.makeDurable(ticket)
+        return LSN(ticket.lsn)
     }
 
     /// Appends an event and returns when it is on stable storage; see the form with a `RawSpan`.
@@ -60,9 +60,9 @@ extension WriteAheadLog {
     /// - Throws: as the form with a `RawSpan`, and `emptyBatch`.
     @discardableResult
     public func appendDurably(_ batch: consuming EventBatch, expecting expected: LSN? = nil) throws(WalError) -> LSN {
-        let lsn = try appendBatch(batch, expecting: expected, wakesWriter: false)
-        try core.makeDurable(lsn)
-        return LSN(lsn)
+        let ticket = try appendBatch(batch, expecting: expected, wakesWriter: false)
+        try core.makeDurable(ticket)
+        return LSN(ticket.lsn)
     }
 
     // MARK: Suspending
@@ -83,9 +83,10 @@ extension WriteAheadLog {
         _ payload: [UInt8], meta: [UInt8]? = nil, key: [UInt8]? = nil, time: EventTime? = nil,
         expecting expected: LSN? = nil
     ) async throws(WalError) -> LSN {
-        let lsn = try await append(payload, meta: meta, key: key, time: time, expecting: expected)
-        try await core.makeDurable(lsn.rawValue)
-        return lsn
+        let ticket = try await appendParts(
+            payload.span.bytes, meta: meta?.span.bytes, key: key?.span.bytes, time: time, expecting: expected)
+        try await core.makeDurable(ticket)
+        return LSN(ticket.lsn)
     }
 
     /// Appends an event and returns when it is on stable storage.
@@ -104,9 +105,10 @@ extension WriteAheadLog {
         _ payload: RawSpan, meta: RawSpan? = nil, key: RawSpan? = nil, time: EventTime? = nil,
         expecting expected: LSN? = nil
     ) async throws(WalError) -> LSN {
-        let lsn = try await append(payload, meta: meta, key: key, time: time, expecting: expected)
-        try await core.makeDurable(lsn.rawValue)
-        return lsn
+        let ticket = try await appendParts(
+            payload, meta: meta, key: key, time: time, expecting: expected)
+        try await core.makeDurable(ticket)
+        return LSN(ticket.lsn)
     }
 
     /// Appends a text, in UTF-8, and returns when it is on stable storage.
@@ -132,8 +134,8 @@ extension WriteAheadLog {
     public func appendDurably(
         _ batch: consuming EventBatch, expecting expected: LSN? = nil
     ) async throws(WalError) -> LSN {
-        let lsn = try await append(batch, expecting: expected)
-        try await core.makeDurable(lsn.rawValue)
-        return lsn
+        let ticket = try await core.append(batch, expecting: expected)
+        try await core.makeDurable(ticket)
+        return LSN(ticket.lsn)
     }
 }

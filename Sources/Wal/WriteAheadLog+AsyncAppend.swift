@@ -64,13 +64,7 @@ extension WriteAheadLog {
     public func append(
         _ payload: RawSpan, meta: RawSpan?, key: RawSpan? = nil, time: EventTime? = nil, expecting expected: LSN? = nil
     ) async throws(WalError) -> LSN {
-        let lsn = try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
-            try tryAppendParts(payload, meta, key, time, expecting: expected)
-        }
-        if let lsn { return LSN(lsn) }
-        var batch = EventBatch(capacity: payload.byteCount + 64)
-        try batch.append(payload, meta: meta, key: key, time: time)
-        return LSN(try await core.append(batch, expecting: expected, hasWaited: true))
+        LSN(try await appendParts(payload, meta: meta, key: key, time: time, expecting: expected).lsn)
     }
 
     /// Appends an event with its optional parts; suspends, instead of blocking, while the queue is full.
@@ -128,13 +122,25 @@ extension WriteAheadLog {
     /// - Throws: as the synchronous form, and `cancelled` (nothing was appended then).
     @discardableResult
     public func append(_ batch: consuming EventBatch, expecting expected: LSN? = nil) async throws(WalError) -> LSN {
-        LSN(try await core.append(batch, expecting: expected))
+        LSN(try await core.append(batch, expecting: expected).lsn)
+    }
+
+    func appendParts(
+        _ payload: RawSpan, meta: RawSpan?, key: RawSpan?, time: EventTime?, expecting expected: LSN?
+    ) async throws(WalError) -> Ticket {
+        let ticket = try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
+            try tryAppendParts(payload, meta, key, time, expecting: expected)
+        }
+        if let ticket { return ticket }
+        var batch = EventBatch(capacity: payload.byteCount + 64)
+        try batch.append(payload, meta: meta, key: key, time: time)
+        return try await core.append(batch, expecting: expected, hasWaited: true)
     }
 
     private func tryAppendParts(
         _ payload: UnsafeRawBufferPointer, _ meta: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?,
         _ time: EventTime?, expecting expected: LSN?
-    ) throws(WalError) -> UInt64? {
+    ) throws(WalError) -> Ticket? {
         let size = try core.checkedSize(
             payload: payload.count, meta: meta?.count, key: key?.count, hasTime: time != nil)
         return try core.tryAppend(size: size, events: 1, expecting: expected, hasWaited: false) {

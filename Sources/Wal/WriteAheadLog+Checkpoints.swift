@@ -16,7 +16,7 @@ extension WriteAheadLog {
     ///   checkpoint's own files concern this call alone.
     public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) throws(WalError) {
         try core.checkSaving(name, lsn, state)
-        try core.makeDurable(lsn.rawValue)
+        try core.makeDurable(queue.ticket(lsn.rawValue))
         try core.saveCheckpoint(name, at: lsn, state: state)
     }
 
@@ -30,7 +30,7 @@ extension WriteAheadLog {
     ///   another copy of the log.
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) throws(WalError) {
         try core.checkSaving(name, position.lsn, state)
-        try core.makeDurable(position.lsn.rawValue)
+        try core.makeDurable(queue.ticket(position.lsn.rawValue))
         try core.saveCheckpoint(name, at: position, state: state)
     }
 
@@ -78,7 +78,7 @@ extension WriteAheadLog {
     public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) async throws(WalError) {
         let core = self.core
         try core.checkSaving(name, lsn, state)
-        try await core.makeDurable(lsn.rawValue)
+        try await core.makeDurable(queue.ticket(lsn.rawValue))
         try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: lsn, state: state) }
     }
 
@@ -92,7 +92,7 @@ extension WriteAheadLog {
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) async throws(WalError) {
         let core = self.core
         try core.checkSaving(name, position.lsn, state)
-        try await core.makeDurable(position.lsn.rawValue)
+        try await core.makeDurable(queue.ticket(position.lsn.rawValue))
         try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: position, state: state) }
     }
 

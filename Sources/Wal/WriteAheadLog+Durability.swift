@@ -4,9 +4,10 @@ extension WriteAheadLog {
     ///
     /// Blocks for a write, which it does itself if nobody does; no fsync. Does nothing on a log opened for reading.
     ///
-    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
+    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
+    ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func flush() throws(WalError) {
-        let last = queue.lastAssigned
+        let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
         try core.makeWritten(last)
@@ -17,9 +18,10 @@ extension WriteAheadLog {
     /// Blocks for a write and an fsync, shared with every other caller that waits; the calling thread leads if nobody
     /// does. Does nothing on a log opened for reading.
     ///
-    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`.
+    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
+    ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func sync() throws(WalError) {
-        let last = queue.lastAssigned
+        let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
         try core.makeDurable(last)
@@ -32,11 +34,13 @@ extension WriteAheadLog {
     ///
     /// - Parameter lsn: an event accepted before.
     /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `failed`, `closed`, `discarded`;
+    ///   `truncated` if the event was cut off meanwhile by ``truncate(after:overridingCheckpoints:)``;
     ///   `readOnly` if the log was opened for reading and ``durableLSN`` is below the event.
     public func waitDurable(_ lsn: LSN) throws(WalError) {
+        let ticket = queue.ticket(lsn.rawValue)
         if durableLSN >= lsn { return }
         try checkWaitable(lsn)
-        try core.makeDurable(lsn.rawValue)
+        try core.makeDurable(ticket)
     }
 
     /// Returns when all that was accepted before the call is in the file.
@@ -45,7 +49,7 @@ extension WriteAheadLog {
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func flush() async throws(WalError) {
-        let last = queue.lastAssigned
+        let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
         try await core.makeWritten(last)
@@ -57,7 +61,7 @@ extension WriteAheadLog {
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func sync() async throws(WalError) {
-        let last = queue.lastAssigned
+        let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
         try await core.makeDurable(last)
@@ -70,9 +74,10 @@ extension WriteAheadLog {
     /// - Parameter lsn: an event accepted before.
     /// - Throws: as the synchronous form, and `cancelled`.
     public func waitDurable(_ lsn: LSN) async throws(WalError) {
+        let ticket = queue.ticket(lsn.rawValue)
         if durableLSN >= lsn { return }
         try checkWaitable(lsn)
-        try await core.makeDurable(lsn.rawValue)
+        try await core.makeDurable(ticket)
     }
 
     private func checkWaitable(_ lsn: LSN) throws(WalError) {

@@ -33,7 +33,9 @@ extension WriteAheadLog {
     ) throws {
         var follower = try follow(from: lsn, delivering: delivery)
         while let view = try follower.nextView(nil) {
-            if try body(BorrowedEvent(view)) == .stop { return }
+            let event = BorrowedEvent(
+                view, epoch: follower.epoch, incarnation: follower.incarnation)
+            if try body(event) == .stop { return }
         }
     }
 

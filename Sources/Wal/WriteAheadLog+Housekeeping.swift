@@ -42,7 +42,7 @@ extension WriteAheadLog {
     public func truncate(before lsn: LSN) throws(WalError) -> [String] {
         try checkChangeable()
         if lsn.rawValue > core.store.writtenLSN &+ 1, lsn.rawValue <= queue.lastAssigned &+ 1 {
-            try core.makeWritten(lsn.rawValue - 1)
+            try core.makeWritten(queue.ticket(lsn.rawValue - 1))
         }
         defer {
             core.durableMovedElsewhere()
@@ -112,7 +112,8 @@ extension WriteAheadLog {
     ///
     /// Blocks for disk reads, as many as opening needs. Iterators made before keep the end they had.
     ///
-    /// - Returns: whether there are new events. Of a log that is open for writing, always false.
+    /// - Returns: whether the end has moved: on, or back where the log was cut. Of a log that is open for writing, always
+    ///   false.
     /// - Throws: as ``open(at:options:)-(FilePath,_)``, and `closed`.
     @discardableResult
     public func refresh() throws(WalError) -> Bool {

@@ -20,17 +20,31 @@ extension WriteAheadLog {
     ///   - body: gets each event and says whether to go on.
     /// - Throws: what `body` throws; else a `WalError`: `truncated`, `notYetWritten`, `corrupted` with the LSN range,
     ///   `missingSegment`, `closed`, `tooManyOpenFiles`, `io`. `truncated` also comes at the next segment if that was
-    ///   dropped meanwhile.
+    ///   dropped meanwhile, and `stalePosition` if an event that was given out is cut off meanwhile.
     public func replay<Failure: Error>(
         from lsn: LSN = 0, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        var cursor = try cursor(from: lsn)
+        try replay(cursor(from: lsn), body)
+    }
+
+    @inline(__always)
+    func replay<Failure: Error>(
+        _ events: consuming LogCursor, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
+    ) throws {
+        var cursor = events
         let queue = self.queue
+        var seen = queue.readingState
+        guard queue.phase != .closed else { throw core.closedError }
         var used: RecordRun?
         while var run = try cursor.nextRun(after: used) {
+            let (epoch, incarnation) = (cursor.epoch, cursor.incarnation)
             while let view = run.next() {
-                guard queue.phase != .closed else { throw core.closedError }
-                if try body(BorrowedEvent(view)) == .stop { return }
+                if queue.readingState != seen {
+                    seen = queue.readingState
+                    guard queue.phase != .closed else { throw core.closedError }
+                    guard try cursor.mayGive(view.lsn, before: &run) else { break }
+                }
+                if try body(BorrowedEvent(view, epoch: epoch, incarnation: incarnation)) == .stop { return }
             }
             used = run
         }
@@ -47,12 +61,8 @@ extension WriteAheadLog {
     }
 
     private func cursor(from lsn: LSN) throws(WalError) -> LogCursor {
-        try checkNotClosed()
-        do throws(WalError) {
-            return try core.store.cursor(from: lsn.rawValue, through: core.store.writtenLSN)
-        } catch {
-            try checkNotClosed()
-            throw error
+        try reading { () throws(WalError) in
+            try core.store.cursor(from: lsn.rawValue, through: core.store.writtenLSN)
         }
     }
 }

@@ -24,7 +24,8 @@ extension WriteAheadLog {
         let queue = self.queue
         while let view = try cursor.next() {
             guard queue.phase != .closed else { throw core.closedError }
-            if try body(BorrowedEvent(view)) == .stop { return }
+            let event = BorrowedEvent(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
+            if try body(event) == .stop { return }
         }
     }
 

@@ -97,8 +97,8 @@ public final class WriteAheadLog: Sendable {
     /// Of a log opened for reading: the newest found by opening or by the last ``refresh()``.
     public var lastLSN: LSN { LSN(core.store.writtenLSN) }
 
-    /// The newest event on stable storage; one below ``firstLSN`` if there is none. Never goes back while the log is
-    /// open.
+    /// The newest event on stable storage; one below ``firstLSN`` if there is none. While the log is open it
+    /// goes back only where ``truncate(after:overridingCheckpoints:)`` cuts.
     ///
     /// Of a log opened for reading: what the superblock records, which lags behind while a writer is at work.
     public var durableLSN: LSN { LSN(core.store.durableLSN) }
@@ -126,7 +126,7 @@ public final class WriteAheadLog: Sendable {
         stats.durableLSN = durableLSN
         stats.lastAssignedLSN = lastAssignedLSN
         stats.appendedEvents =
-            core.options.readOnly ? 0 : stats.lastAssignedLSN.rawValue &- recovery.lastLSN.rawValue
+            core.options.readOnly ? 0 : queue.acceptedEvents(since: recovery.lastLSN.rawValue)
         stats.appendedBytes = queue.appendedBytes
         stats.droppedEvents = counters.dropped.load(ordering: .relaxed)
         stats.refusedAppends = counters.refused.load(ordering: .relaxed)

@@ -44,6 +44,13 @@ struct PlantedBugTests {
         .init("keepsCleanFlag", .keepsCleanFlag),
         .init("trustsSuccessor", .trustsSuccessor),
         .init("keepsLeftovers", .keepsLeftovers),
+        .init("cutsWithoutStating", .cutsWithoutStating),
+        .init("statesCutLate", .statesCutLate),
+        .init("keepsEpochAtCut", .keepsEpochAtCut),
+        .init("cutsWithoutSync", .cutsWithoutSync),
+        .init("keepsWatermarkAboveCut", .keepsWatermarkAboveCut),
+        .init("keepsSegmentsBehindCut", .keepsSegmentsBehindCut),
+        .init("keepsTwinOfCutSegment", .keepsTwinOfCutSegment, in: Workload.compressing),
         // skipsReadBack and publishesRemovedSegment are shown by CompressionTests: the one takes a disk that spoils what it
         // writes, the other leaves a file that the next open removes.
         .init("unlinksRawBeforeDirectorySync", .unlinksRawBeforeDirectorySync, in: Workload.compressing),

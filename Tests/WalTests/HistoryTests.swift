@@ -55,7 +55,8 @@ struct HistoryTests {
             case 27..<29: try waitDurable()
             case 29..<31: try log.rotate()
             case 31..<33: try truncate()
-            case 33..<35: try check()
+            case 33: try check()
+            case 34: try cut()
             case 35: try reopen { try $0.shutdown() }
             case 36: try reopen { try $0.close() }
             default: try crash()
@@ -122,6 +123,16 @@ struct HistoryTests {
             written = max(written, keep - 1)
             durable = max(durable, keep - 1)
             #expect(log.firstLSN.rawValue == first)
+        }
+
+        /// Cuts anywhere, also through a batch and through what is queued.
+        mutating func cut() throws {
+            let last = first - 1 + below(UInt64(accepted.count) + 2 - first)
+            try log.truncate(after: LSN(last))
+            accepted.removeLast(accepted.count - Int(last))
+            batches = batches.filter { $0.value <= last }
+            (written, durable) = (last, last)
+            #expect(log.lastLSN.rawValue == last && log.lastAssignedLSN.rawValue == last)
         }
 
         /// What the log gives out, from a random place on, is what it was given.

@@ -116,5 +116,7 @@ package struct Superblock: Sendable, Hashable {
             watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),
             watermark.offset <= Layout.segmentSizeMax, watermark.lsn >= watermark.segment - 1
         else { throw .impossible("positions") }
+        // A decided cut has the watermark put to the start of the segment it goes through.
+        guard cutKind == .none || (cut < UInt64.max && cut >= watermark.segment - 1) else { throw .impossible("cut") }
     }
 }

@@ -193,9 +193,13 @@ package struct RecoveryApply {
             lsn: cut.base - 1, segment: cut.base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
         superblock.generation += 1
         if !flaws.contains(.skipsStatingCut) { try file.write(superblock) }
-        if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
-        for segment in plan.discarded.reversed() {
-            quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))
+        if cut.kind == .truncation {
+            try removeDiscarded()
+        } else {
+            if !plan.discarded.isEmpty || cut.replaces { try quarantine.prepare() }
+            for segment in plan.discarded.reversed() {
+                quarantined.append(try quarantine.move(segment.name, tag: superblock.epoch))
+            }
         }
         let active = try makeActive(cut, superblock)
         superblock.cutKind = .none
@@ -207,6 +211,13 @@ package struct RecoveryApply {
         plan.tally = active.tally
         plan.superblock = superblock
         return try result(superblock, file, active: (active.file, active.header, active.mark, active.tally))
+    }
+
+    /// What truncate(after:) has cut off was meant to go.
+    private func removeDiscarded() throws(StorageError) {
+        guard !plan.discarded.isEmpty else { return }
+        for segment in plan.discarded.reversed() { try storage.unlink(path(segment.name)) }
+        try storage.syncDirectory(directory)
     }
 
     private mutating func makeActive(
@@ -227,11 +238,13 @@ package struct RecoveryApply {
         guard cut.replaces else {
             return (try storage.open(path(segment.name), .readWrite), header, plan.end, plan.tally)
         }
-        let original = try storage.open(path(segment.name), .readOnly)
-        let size = try original.size()
-        try original.close()
-        quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
-        let made = try maker.replace(header, from: segment.name, upTo: end.offset)
+        if cut.kind == .repair {
+            let original = try storage.open(path(segment.name), .readOnly)
+            let size = try original.size()
+            try original.close()
+            quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
+        }
+        let made = try maker.replace(header, from: segment.name, through: min(cut.lsn, end.lsn))
         plan.segments[plan.segments.count - 1].name = FileNames.segment(base: header.firstLSN)
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end

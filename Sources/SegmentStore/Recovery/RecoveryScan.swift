@@ -32,7 +32,9 @@ package struct RecoveryScan {
 
     /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
     mutating func run() throws(WalError) -> RecoveryPlan {
-        if try mustFinishWholeCut() { return cutAtDamagedSegment(lsn: superblock.activeBase) }
+        if try mustFinishWholeCut() {
+            return cutAtDamagedSegment(lsn: superblock.activeBase, isTruncation: superblock.cutKind == .truncation)
+        }
         guard let start = startIndex() else {
             return try corruption(
                 at: nil, lsn: isDeep ? superblock.firstLSN : superblock.watermark.segment, offset: 0,
@@ -241,6 +243,8 @@ package struct RecoveryScan {
     /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
     private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
         var claimed = max(superblock.watermark.lsn, here.claimed)
+        // A truncation is decided only when all that it keeps is on stable storage.
+        if superblock.cutKind == .truncation { claimed = max(claimed, superblock.cut) }
         // The superblock went on to a later segment only when all of this one was on stable storage.
         if found[index].base < superblock.activeBase { claimed = max(claimed, superblock.activeBase - 1, lsn) }
         var later = index + 1
@@ -315,10 +319,14 @@ package struct RecoveryScan {
     ) throws(WalError) -> RecoveryPlan {
         let survey = try survey(file, salt: salt, from: chain.offset)
         var result = finish(index, chain: chain, discard: true)
+        // The last frame may go on behind the cut.
+        result.end.lsn = min(result.end.lsn, superblock.cut)
+        result.segments[index].end?.lsn = result.end.lsn
+        let isInsideFrame = chain.nextLSN > superblock.cut + 1
         result.outcome = superblock.cutKind == .repair ? .pointInTime : .unclean
         result.cut = .init(
             kind: superblock.cutKind, lsn: superblock.cut, base: found[index].base, sequence: found[index].sequence,
-            predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil)
+            predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil || isInsideFrame)
         return result
     }
 
@@ -354,12 +362,13 @@ package struct RecoveryScan {
     }
 
     /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
-    private mutating func cutAtDamagedSegment(lsn: UInt64) -> RecoveryPlan {
-        plan.outcome = .pointInTime
+    private mutating func cutAtDamagedSegment(lsn: UInt64, isTruncation: Bool = false) -> RecoveryPlan {
+        plan.outcome = isTruncation ? .unclean : .pointInTime
         plan.discarded = found
         plan.segments = []
         plan.cut = .init(
-            kind: .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence, predecessor: .init(),
+            kind: isTruncation ? .truncation : .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence,
+            predecessor: .init(),
             replaces: true)
         plan.end = Mark(
             lsn: lsn - 1, segment: lsn, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)

@@ -21,6 +21,13 @@ package struct Salvage {
     package mutating func run(
         event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws {
+        try run(framedEvent: { view, _ in try event(view) }, hole: hole)
+    }
+
+    /// The same, with the frame of each event.
+    package mutating func run(
+        framedEvent event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
+    ) throws {
         let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
         var listing = SegmentListing(names)
         guard !listing.entries.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
@@ -52,7 +59,7 @@ package struct Salvage {
     }
 
     private mutating func salvage(
-        _ name: String, event: (RecordView) throws -> Bool, hole: (WalError) throws -> Bool
+        _ name: String, event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws -> Bool {
         stop = (name, 0)
         let file: any StorageFile
@@ -85,7 +92,7 @@ package struct Salvage {
                 position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
                 time: frame.time)
             while let view = run.next() {
-                guard try event(view) else { return false }
+                guard try event(view, frame) else { return false }
             }
             if !run.isEmpty {
                 // Records that don't fit their frame, although its checksums hold.

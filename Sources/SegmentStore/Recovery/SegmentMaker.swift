@@ -41,49 +41,27 @@ package struct SegmentMaker: Sendable {
         return file
     }
 
-    /// Replaces a segment by one with a new salt that holds its frames up to `end` alone: no frame behind the cut can ever
-    /// come back. `source` is the name of its file now; where that is the compressed one it goes once the new one is durable.
-    /// Returns the new file, header and where its frames end.
+    /// Replaces a segment by one with a new salt that holds its frames up to an event alone. `sourceName` is the name of its
+    /// file now; where that is the compressed one it goes once the new one is durable. Returns the new file, header and where
+    /// its frames end.
     package func replace(
-        _ original: SegmentHeader, from sourceName: String, upTo end: UInt64
-    ) throws(StorageError) -> (file: any StorageFile, header: SegmentHeader, end: Mark, tally: SegmentTally) {
+        _ original: SegmentHeader, from sourceName: String, through last: UInt64
+    ) throws(StorageError) -> Prefix {
         let name = FileNames.segment(base: original.firstLSN)
         let source = try storage.openSegment(directory + "/" + sourceName)
-        let window = ByteWindow(source, limit: end)
-        var header = original
-        header.salt = environment.random()
-        let temporary = directory + "/" + name + FileNames.temporarySuffix
-        let file = try createAfresh(temporary)
-        if options.preallocation != .growing { try file.allocate(header.segmentSize) }
-        try file.write(header.encode(), at: 0)
-        var old = FrameChain(original)
-        var new = FrameChain(header)
-        var tally = SegmentTally(spacing: header.indexSpacing)
-        while old.offset < end, case .whole(var frame, let body) = try old.check(window) {
-            old.accept(frame)
-            let seed = FrameHeader.seed(salt: header.salt, offset: new.offset)
-            let copy = UnsafeMutableRawPointer.allocate(byteCount: frame.size, alignment: 8)
-            defer { copy.deallocate() }
-            copy.copyMemory(from: body - Layout.frameHeaderSize, byteCount: frame.size)
-            let copiedBody = copy + Layout.frameHeaderSize
-            frame.bodyChecksum = FrameHeader.bodyChecksum(at: copiedBody, length: frame.bodyLength, seed: seed)
-            frame.link = new.link ?? header.checksum
-            frame.checksum = frame.encode(at: copy, seed: seed)
-            try file.write(at: new.offset, UnsafeRawBufferPointer(start: copy, count: frame.size))
-            _ = tally.add(frame, at: new.offset, body: copiedBody)
-            new.accept(frame)
-        }
+        let copy = try copyPrefix(of: original, from: source, through: last)
         // What was whole when the plan was made must be so now: a shorter copy would lose events.
-        guard old.offset == end else { throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io) }
-        if !environment.flaws.contains(.replacesWithoutSync) { try file.sync() }
-        try storage.rename(temporary, to: directory + "/" + name)
+        guard copy.end.lsn == max(last, original.firstLSN - 1) else {
+            throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io)
+        }
+        try storage.rename(copy.temporary, to: copy.target)
         try storage.syncDirectory(directory)
         try source.close()
         if sourceName != name {
             try storage.unlink(directory + "/" + sourceName)
             try storage.syncDirectory(directory)
         }
-        return (file, header, new.mark(in: header.firstLSN), tally)
+        return copy
     }
 
     /// Creates a temporary file, which an earlier stop or failure may have left.

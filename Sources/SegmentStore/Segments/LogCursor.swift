@@ -5,33 +5,44 @@ import WalPlatform
 ///
 /// Checks every frame (header, chain, body) before any of its events is given out. Used by one thread at a time.
 package struct LogCursor: ~Copyable {
-    private let store: LogStore
+    let store: LogStore
     private let access: ReadAccess
-    private let headers: HeaderReader
+    let headers: HeaderReader
     private let ahead: ReadAhead
-    /// The last LSN to be given out.
-    package private(set) var through: UInt64
+    /// The last LSN to be given out. Goes back if that is cut off.
+    package internal(set) var through: UInt64
     /// Whether it keeps its place behind the last event, to go on from there after `extend`.
-    private let follows: Bool
+    let follows: Bool
     /// The times of the events wanted; nil: all.
     private let times: TimeRange?
-    private var wanted: UInt64
+    /// The next LSN to be given out, or, of a frame that is being given out, the one behind it.
+    var wanted: UInt64
+    /// Where the cursor began.
+    let from: UInt64
+    /// The cuts the cursor knows of, and the epoch of the newest.
+    var cuts: UInt64
+    let cutEpoch: UInt32
     private var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
-    /// The next event lies in a frame that was left.
-    private var mustSeek = false
+    /// The next event lies in a frame that was left, or in a file that may have been replaced.
+    var mustSeek = false
+    /// The last error is one of a damaged frame.
+    private var hasFoundDamage = false
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
     package private(set) var incarnation: UInt64 = 0
 
     init(
-        _ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, follows: Bool = false,
+        _ store: LogStore, from: UInt64, through: UInt64, access: ReadAccess, cuts: UInt64, follows: Bool = false,
         times: TimeRange? = nil
     ) {
         self.store = store
+        self.from = from
+        self.cuts = cuts
+        cutEpoch = store.cutEpoch.load(ordering: .acquiring)
         self.follows = follows
         self.times = times
         self.access = access
@@ -57,6 +68,11 @@ package struct LogCursor: ~Copyable {
         while true {
             if let view = run?.next() {
                 if let times, !times.contains(view.time) { continue }
+                if isUnawareOfCut, var rest = run {
+                    let mayGive = try mayGive(view.lsn, before: &rest)
+                    run = rest
+                    if !mayGive { continue }
+                }
                 return view
             }
             guard let following = try nextRun(after: run) else { return nil }
@@ -74,32 +90,51 @@ package struct LogCursor: ~Copyable {
             throw error
         }
         run = nil
-        guard !hasEnded, wanted <= through else {
-            if !follows { end() }
-            return nil
-        }
-        if mustSeek {
-            (reader, chain, mustSeek) = (nil, nil, false)
-        }
-        do throws(WalError) {
-            guard let (frame, body) = try nextFrame() else {
+        while !hasEnded {
+            do throws(WalError) {
+                if mustSeek { leaveSegment() }
+                try noteCuts()
+                guard wanted <= through else { break }
+                do throws(WalError) {
+                    guard let (frame, body) = try nextFrame() else {
+                        end()
+                        return nil
+                    }
+                    epoch = frame.epoch
+                    incarnation = frame.incarnation
+                    return try trim(frame, body)
+                } catch {
+                    guard try wasCutMeanwhile() else {
+                        if hasFoundDamage { store.environment.notify(.corruption(error)) }
+                        throw error
+                    }
+                    hasFoundDamage = false
+                }
+            } catch {
                 end()
-                return nil
+                throw error
             }
-            epoch = frame.epoch
-            incarnation = frame.incarnation
-            return try trim(frame, body)
-        } catch {
-            end()
-            throw error
         }
+        if !follows || hasEnded { end() }
+        return nil
     }
 
-    private mutating func end() {
+    mutating func end() {
         hasEnded = true
+        leaveSegment()
+        run = nil
+    }
+
+    mutating func leaveSegment() {
+        mustSeek = false
         reader = nil
         chain = nil
-        run = nil
+    }
+
+    /// Begins behind an event that was given out by another cursor.
+    mutating func begin(after position: Position) {
+        epoch = position.epoch
+        incarnation = position.incarnation
     }
 
     /// Leaves out what lies before the LSN sought, in the first frame, and behind the last wanted, in the last.
@@ -143,7 +178,10 @@ package struct LogCursor: ~Copyable {
             let check = try attempt("read a segment") { () throws(StorageError) in
                 try place.check(current.window, body: !skips)
             }
-            guard case .whole(let frame, let start) = check else { throw damage(check, current, place) }
+            guard case .whole(let frame, let start) = check else {
+                hasFoundDamage = true
+                throw damage(check, current, place)
+            }
             if skips, frame.nextLSN <= wanted {
                 // A frame before the one sought: its header is enough to step over it.
                 place.accept(frame)
@@ -153,7 +191,10 @@ package struct LogCursor: ~Copyable {
             var body = start
             if skips {
                 let again = try attempt("read a segment") { () throws(StorageError) in try place.check(current.window) }
-                guard case .whole(_, let checked) = again else { throw damage(again, current, place) }
+                guard case .whole(_, let checked) = again else {
+                    hasFoundDamage = true
+                    throw damage(again, current, place)
+                }
                 body = checked
             }
             place.accept(frame)
@@ -254,17 +295,14 @@ package struct LogCursor: ~Copyable {
             return WalError(.corrupted, "a frame is damaged", path: current.segment.path)
         }
         if fault == .block, let error = lostBlock(current, place) {
-            store.environment.notify(.corruption(error))
             return error
         }
         // The header of a frame with a damaged body still says how many events are lost.
         let last =
             if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else { place.nextLSN }
-        let error = WalError(
+        return WalError(
             .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,
             offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))
-        store.environment.notify(.corruption(error))
-        return error
     }
 }
 
@@ -293,7 +331,7 @@ extension LogStore {
         from: UInt64, through: UInt64, access: ReadAccess? = nil, times: TimeRange? = nil
     ) throws(WalError) -> LogCursor {
         // Seen together, or, beside the writer, in this order: the low mark never passes what is written.
-        let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
+        let (first, last, cuts) = catalog.withLock { (firstLSN, writtenLSN, $0.cuts.generation) }
         let start = from == 0 ? first : from
         if start < first {
             throw WalError(
@@ -306,7 +344,8 @@ extension LogStore {
                 lsns: LSN(start)...LSN(start))
         }
         return LogCursor(
-            self, from: start, through: min(through, last), access: access ?? options.readAccess, times: times)
+            self, from: start, through: min(through, last), access: access ?? options.readAccess, cuts: cuts,
+            times: times)
     }
 
     /// What segments there are, oldest first.

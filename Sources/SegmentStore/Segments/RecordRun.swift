@@ -27,6 +27,11 @@ public struct RecordRun {
     @inlinable
     public var nextLSN: UInt64 { lsn }
 
+    /// Leaves out the records behind an LSN.
+    package mutating func keep(through last: UInt64) {
+        remaining = last < lsn ? 0 : Int(min(UInt64(remaining), last - lsn + 1))
+    }
+
     /// Decodes the next record. Nil if there is none left, or if the bytes are no record, which `isEmpty` tells apart.
     @inlinable @inline(__always)
     public mutating func next() -> RecordView? {

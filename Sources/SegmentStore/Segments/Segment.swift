@@ -134,6 +134,13 @@ package struct Catalog: Sendable {
     /// On stable storage, waiting for index and footer; one that could not be sealed goes to the end.
     package var unsealed: [WritableSegment] = []
 
+    /// The cuts since the store was opened.
+    package var cuts = CutHistory()
+    /// Epoch and incarnation of the frames that are written now; of a log opened for reading, of its writer when looked at.
+    package var life: (epoch: UInt32, incarnation: UInt64) = (0, 0)
+    /// The epoch of the event before the first.
+    package var epochBeforeFirst: UInt32 = 0
+
     package init() {}
 
     /// The index of the segment that holds `lsn`, or would hold it as the next one.

@@ -2,29 +2,75 @@ import Synchronization
 import WalPlatform
 
 extension LogStore {
-    /// The position of an event: its LSN with epoch and incarnation of its frame. `.start` for 0.
+    /// The position of an event that is in the file, or of the one before the first.
+    ///
+    /// Of the event before the first the incarnation isn't known, and is given as 0. Reads the header of a frame, unless the
+    /// event is the newest. Throws `truncated` and `notYetWritten` outside firstLSN − 1 … writtenLSN, and what reading throws.
     package func position(of lsn: UInt64) throws(WalError) -> Position {
         if lsn == 0 { return .start }
-        if lsn + 1 == firstLSN {
-            let epoch = syncState.withLock { $0.superblock.epochBeforeFirst }
-            return Position(lsn: LSN(lsn), epoch: epoch, incarnation: 0)
+        let (first, last, epochBefore, newest) = catalog.withLock { catalog in
+            (firstLSN, writtenLSN, catalog.epochBeforeFirst, catalog.active?.publishedMark)
         }
-        var cursor = try cursor(from: lsn, through: lsn)
+        if lsn == first - 1 { return Position(lsn: LSN(lsn), epoch: epochBefore, incarnation: 0) }
+        if let newest, newest.lsn == lsn, lsn == last, lsn >= newest.segment {
+            return Position(lsn: LSN(lsn), epoch: newest.epoch, incarnation: newest.incarnation)
+        }
+        guard lsn <= last else {
+            throw WalError(
+                .notYetWritten, "LSN \(lsn) is not yet written; the newest event is \(last)", path: directory,
+                lsns: LSN(lsn)...LSN(lsn))
+        }
+        var cursor = try cursor(from: lsn, through: lsn, access: .read)
         guard try cursor.nextRun(after: nil) != nil else {
-            throw WalError(.notYetWritten, "LSN \(lsn) is not yet written", path: directory, lsns: LSN(lsn)...LSN(lsn))
+            throw WalError(.stalePosition, "LSN \(lsn) was cut off", path: directory, lsns: LSN(lsn)...LSN(lsn))
         }
         return Position(lsn: LSN(lsn), epoch: cursor.epoch, incarnation: cursor.incarnation)
     }
 
     /// Throws `stalePosition` unless the frame that holds the event bears the position's epoch and incarnation.
+    ///
+    /// LSN 0, before all events, is always valid. Of the event before the first kept only the epoch is known, and checked.
+    /// Below that it throws `truncated`; above the newest `notYetWritten` if the event may still come, else `stalePosition`.
+    /// Costs what ``position(of:)`` does.
     package func check(_ position: Position) throws(WalError) {
         let lsn = position.lsn.rawValue
         if lsn == 0 { return }
-        let found = try self.position(of: lsn)
-        guard found.epoch == position.epoch, found.incarnation == position.incarnation || found.incarnation == 0 else {
-            throw WalError(
-                .stalePosition, "the position \(position) is stale: LSN \(lsn) is now another event's", path: directory,
-                lsns: LSN(lsn)...LSN(lsn))
+        let found: Position
+        do throws(WalError) {
+            found = try self.position(of: lsn)
+        } catch {
+            // An event that was there under an earlier life, and is not any more, does not come again.
+            guard error.code == .notYetWritten, !mayStillCome(position) else { throw error }
+            throw stale(position, "the log ends at LSN \(writtenLSN)")
+        }
+        guard found.epoch == position.epoch, found.incarnation == position.incarnation || lsn == firstLSN - 1 else {
+            throw stale(position, "the log has \(found) there")
         }
     }
+
+    private func mayStillCome(_ position: Position) -> Bool {
+        let life = catalog.withLock { $0.life }
+        // The writer of a log opened for reading may have gone on since.
+        return position.epoch == life.epoch
+            ? position.incarnation == life.incarnation : options.readOnly && position.epoch > life.epoch
+    }
+
+    private func stale(_ position: Position, _ found: String) -> WalError {
+        WalError(
+            .stalePosition,
+            "the position \(position) is of an event that was cut off, or of another copy of the log: \(found); "
+                + "rebuild what was derived from it, from an older position or the beginning",
+            path: directory, lsns: position.lsn...position.lsn)
+    }
+
+    // MARK: Cuts
+
+    /// The epoch under which is written now.
+    package var epoch: UInt32 { catalog.withLock { $0.life.epoch } }
+
+    /// Rises whenever events are cut off.
+    package var cuts: UInt64 { cutGeneration.load(ordering: .acquiring) }
+
+    /// The last event that all cuts since one of the values of `cuts` have kept; nil if there were none.
+    package func lowestCut(since cuts: UInt64) -> UInt64? { catalog.withLock { $0.cuts.lowest(since: cuts) } }
 }

@@ -52,7 +52,10 @@ extension LogStore {
             } catch {
                 throw poison(error, "write the superblock")
             }
-            first.store(lsn, ordering: .releasing)
+            catalog.withLock { catalog in
+                catalog.epochBeforeFirst = epochBefore
+                first.store(lsn, ordering: .releasing)
+            }
             return gone
         }
     }

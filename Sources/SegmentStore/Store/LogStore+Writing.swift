@@ -87,15 +87,16 @@ extension LogStore {
                 at: address + Layout.frameHeaderSize, length: staged.bodyLength, seed: seed)
             var header = FrameHeader(
                 bodyLength: staged.bodyLength, eventCount: staged.eventCount, firstLSN: staged.firstLSN,
-                watermark: watermark, time: environment.now(), incarnation: incarnation, epoch: epoch, link: mark.link,
+                watermark: watermark, time: environment.now(), incarnation: writer.incarnation, epoch: writer.epoch,
+                link: mark.link,
                 bodyChecksum: body)
             header.checksum = header.encode(at: address, seed: seed)
             precondition(staged.firstLSN == mark.lsn + 1, "frames reach the file in the order of their LSNs")
             mark.lsn = staged.lastLSN
             mark.offset += UInt64(staged.size)
             mark.link = header.checksum
-            mark.epoch = epoch
-            mark.incarnation = incarnation
+            mark.epoch = writer.epoch
+            mark.incarnation = writer.incarnation
             writer.headers.append(header)
         }
     }
@@ -157,8 +158,8 @@ extension LogStore {
             if spare == nil { spare = try makeSpare() }
             guard let ready = spare else { throw WalError(.io, "there is no spare segment", path: directory) }
             var header = maker.header(
-                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: epoch,
-                incarnation: incarnation,
+                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: writer.epoch,
+                incarnation: writer.incarnation,
                 watermark: durableLSN, predecessor: old.asPredecessor)
             header.segmentSize = ready.size
             let block = header.encode()

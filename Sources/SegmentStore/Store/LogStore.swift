@@ -29,6 +29,9 @@ package final class LogStore: Sendable {
         let tailPage = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: Layout.blockSize)
         var tailPageOffset: UInt64?
         var headers: [FrameHeader] = []
+        /// What new frames bear.
+        var epoch: UInt32 = 0
+        var incarnation: UInt64 = 0
 
         deinit { tailPage.deallocate() }
     }
@@ -39,8 +42,6 @@ package final class LogStore: Sendable {
     package let report: RecoveryReport
     package let largestUnit: Int
     let lock: (any StorageLock)?
-    let epoch: UInt32
-    let incarnation: UInt64
     let identity: LogIdentity
 
     let writer = WriterState()
@@ -63,6 +64,10 @@ package final class LogStore: Sendable {
     /// A write failed for want of room: bytes behind the end may be anything, so the next close is not a clean one.
     let hasSuspectTail = Atomic<Bool>(false)
     let activeOffset: Atomic<UInt64>
+    /// The catalogue's `cuts.generation`, for readers to look at without its lock. Stored under the lock.
+    let cutGeneration = Atomic<UInt64>(0)
+    /// The superblock's: the epoch to which the newest cut raised the log.
+    let cutEpoch: Atomic<UInt32>
     let unsynced = Atomic<UInt64>(0)
     /// The newest time of a frame written since the log was opened, or scanned at open.
     let newestFrameTime: Atomic<Int64>
@@ -81,11 +86,15 @@ package final class LogStore: Sendable {
         self.report = report
         tailFinding = Guarded((report.outcome, report.damage))
         self.lock = lock
-        epoch = superblock.epoch
-        incarnation = superblock.incarnation
         identity = superblock.identity
         syncState = Guarded(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
+        var catalog = catalog
+        catalog.life = (superblock.epoch, superblock.incarnation)
+        catalog.epochBeforeFirst = superblock.epochBeforeFirst
         self.catalog = Guarded(catalog)
+        cutEpoch = Atomic(superblock.cutEpoch)
+        writer.epoch = superblock.epoch
+        writer.incarnation = superblock.incarnation
         first = Atomic(superblock.firstLSN)
         self.written = Atomic(written.lsn)
         self.durable = Atomic(durable.lsn)
@@ -102,9 +111,9 @@ package final class LogStore: Sendable {
 
     /// The oldest event kept; one above `writtenLSN` if the log is empty.
     package var firstLSN: UInt64 { first.load(ordering: .acquiring) }
-    /// The newest event in the file; one below `firstLSN` if the log is empty.
+    /// The newest event in the file; one below `firstLSN` if the log is empty. Goes back only where truncate(after:) cuts.
     package var writtenLSN: UInt64 { written.load(ordering: .acquiring) }
-    /// The newest event on stable storage.
+    /// The newest event on stable storage. Goes back only where truncate(after:) cuts.
     package var durableLSN: UInt64 { durable.load(ordering: .acquiring) }
     /// Bytes of frames written since the last sync.
     package var unsyncedBytes: UInt64 { unsynced.load(ordering: .relaxed) }

@@ -74,6 +74,25 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     /// A repaired segment takes its name before it is synced.
     package static let replacesWithoutSync = Self(rawValue: 1 << 26)
 
+    // MARK: truncate(after:)
+
+    /// A cut is carried out without being stated in the superblock.
+    package static let cutsWithoutStating = Self(rawValue: 1 << 40)
+    /// A cut is stated after later segments have gone.
+    package static let statesCutLate = Self(rawValue: 1 << 41)
+    /// The segment that is cut keeps its salt.
+    package static let keepsSaltOfCutSegment = Self(rawValue: 1 << 42)
+    /// The compressed form of the segment that is cut stays.
+    package static let keepsTwinOfCutSegment = Self(rawValue: 1 << 43)
+    /// A cut begins no new epoch.
+    package static let keepsEpochAtCut = Self(rawValue: 1 << 44)
+    /// What a cut keeps is not made durable first.
+    package static let cutsWithoutSync = Self(rawValue: 1 << 45)
+    /// The statement of a cut leaves the watermark above it.
+    package static let keepsWatermarkAboveCut = Self(rawValue: 1 << 46)
+    /// Segments behind the cut stay.
+    package static let keepsSegmentsBehindCut = Self(rawValue: 1 << 47)
+
     // MARK: Compression
 
     /// A raw segment goes before the name of its compressed file is on stable storage.

@@ -54,7 +54,7 @@ extension WriteAheadLog {
         _ consumer: AsyncConsumer, _ state: [UInt8]?, isolation: isolated (any Actor)? = #isolation
     ) async throws(WalError) {
         do throws(WalError) {
-            try await core.makeDurable(consumer.position.lsn.rawValue)
+            try await core.makeDurable(queue.ticket(consumer.position.lsn.rawValue))
             try await onThread { () throws(WalError) in try consumer.save(state) }
         } catch {
             if core.isEndOfConsumer(error) { return }

@@ -47,7 +47,8 @@ extension WriteAheadLog {
             let step = try feed.next()
             switch step {
             case .event(let view, let position):
-                let answer = try body(BorrowedEvent(view))
+                let answer = try body(
+                    BorrowedEvent(view, epoch: position.epoch, incarnation: position.incarnation))
                 run.note(position)
                 if answer == .stop {
                     try checkpoint(&run, save)
@@ -68,7 +69,7 @@ extension WriteAheadLog {
     private func checkpoint(_ run: inout ConsumerRun, _ save: () throws -> [UInt8]?) throws {
         let state = try save()
         do throws(WalError) {
-            try core.makeDurable(run.position.lsn.rawValue)
+            try core.makeDurable(queue.ticket(run.position.lsn.rawValue))
             try core.saveCheckpoint(run.name, at: run.position, state: state)
         } catch {
             if core.isEndOfConsumer(error) { return }

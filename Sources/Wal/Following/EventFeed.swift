@@ -16,7 +16,7 @@ final class EventFeed: @unchecked Sendable {
     private static let chunkBytes = 256 << 10
 
     let core: LogCore
-    private let start: UInt64
+    private var start: UInt64
     private let last: UInt64?
     private let delivery: Delivery
     private var cursor: FollowCursor?
@@ -26,12 +26,18 @@ final class EventFeed: @unchecked Sendable {
     private var taken = 0
     private var failure: WalError?
     private var hasEnded = false
+    /// The event given out last, and the cuts there had been when it was known to be of the log.
+    private var given: Position?
+    private var cuts: UInt64
+    /// Events were cut off: what was given out must be looked at before reading goes on.
+    private var mustCheck = false
 
     init(_ core: LogCore, from start: UInt64, through last: UInt64?, delivery: Delivery) {
         self.core = core
         self.start = start
         self.last = last
         self.delivery = delivery.resolved(core.options)
+        cuts = core.store.cuts
     }
 
     /// An event that is in memory already. Throws what ended the feed, once all read before it is given out.
@@ -39,8 +45,10 @@ final class EventFeed: @unchecked Sendable {
         if core.queue.phase == .closed, failure == nil {
             do throws(WalError) { try core.checkFollowable() } catch { finish(error) }
         }
+        if core.store.cuts != cuts { noteCut() }
         if taken < events.count {
             taken += 1
+            given = events[taken - 1].position
             return events[taken - 1]
         }
         if let failure { throw failure }
@@ -49,12 +57,27 @@ final class EventFeed: @unchecked Sendable {
 
     var isOver: Bool { hasEnded && taken == events.count }
 
+    /// What was read ahead may be cut off: it is read anew, behind what was given out if that is still there.
+    private func noteCut() {
+        cuts = core.store.cuts
+        mustCheck = true
+        run = nil
+        cursor = nil
+        events = []
+        taken = 0
+        if failure?.code == .stalePosition { failure = nil }
+        if failure == nil { hasEnded = false }
+        if let given { start = given.lsn.rawValue + 1 }
+    }
+
     /// Reads on, blocking.
     func fill() -> Outcome {
         guard !hasEnded, failure == nil else { return .end }
         events.removeAll(keepingCapacity: true)
         taken = 0
         do throws(WalError) {
+            if mustCheck, let given { try core.store.check(given) }
+            mustCheck = false
             if cursor == nil {
                 // Like a replay, a range ends at the newest event that is written when reading begins.
                 let end = last.map { min($0, core.store.writtenLSN) }
@@ -64,7 +87,7 @@ final class EventFeed: @unchecked Sendable {
             while events.count < Self.chunkEvents, bytes < Self.chunkBytes {
                 if let view = run?.next() {
                     bytes += view.payload.count + (view.meta?.count ?? 0) + (view.key?.count ?? 0)
-                    events.append(Event(view))
+                    events.append(Event(view, epoch: cursor?.epoch ?? 0, incarnation: cursor?.incarnation ?? 0))
                     continue
                 }
                 switch try step() {

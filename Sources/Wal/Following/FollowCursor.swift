@@ -68,10 +68,15 @@ struct FollowCursor: ~Copyable {
         if let run = try cursor.nextRun(after: used) { return .events(run) }
         if let last, cursor.nextLSN > last { return .end }
         switch phase {
-        case .open, .draining, .diskFull, .readOnly: return .wait
+        case .open, .draining, .diskFull, .readOnly, .paused: return .wait
         case .failed: throw core.failureError
         case .closed: return .end
         }
+    }
+
+    /// Looks for cuts in the middle of a frame; see `LogCursor`.
+    mutating func mayGive(_ lsn: UInt64, before run: inout RecordRun) throws(WalError) -> Bool {
+        try cursor.mayGive(lsn, before: &run)
     }
 
     // MARK: Waiting
@@ -89,9 +94,9 @@ struct FollowCursor: ~Copyable {
 
     /// Whether waiting is over: something is there to be given out, or to be told.
     func hasNews() -> Bool {
-        if core.horizon(delivery) >= cursor.nextLSN { return true }
+        if core.horizon(delivery) >= cursor.nextLSN || cursor.isUnawareOfCut { return true }
         switch core.queue.phase {
-        case .open, .draining, .diskFull, .readOnly: return core.poller?.failure(since: failuresSeen) != nil
+        case .open, .draining, .diskFull, .readOnly, .paused: return core.poller?.failure(since: failuresSeen) != nil
         case .failed, .closed: return true
         }
     }

@@ -17,6 +17,8 @@ public struct Follower: ~Copyable {
     private var run: RecordRun?
     private var hasEnded = false
     private var failure: WalError?
+    /// What was seen of the queue's; none at first.
+    private var readingState = UInt64.max
 
     /// Ends the wait from another thread.
     public let cancellation: FollowCancellation
@@ -39,7 +41,7 @@ public struct Follower: ~Copyable {
     @_lifetime(&self)
     public mutating func next(timeout: Duration? = nil) throws(WalError) -> BorrowedEvent? {
         guard let view = try nextView(timeout) else { return nil }
-        return BorrowedEvent(view)
+        return BorrowedEvent(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
     }
 
     /// The next event with memory of its own; waits for it. Nil once the log was shut down and its last event given out.
@@ -47,7 +49,8 @@ public struct Follower: ~Copyable {
     /// - Parameter timeout: how long to wait for an event; nil: as long as it takes.
     /// - Throws: as ``next(timeout:)``.
     public mutating func nextOwned(timeout: Duration? = nil) throws(WalError) -> Event? {
-        try nextView(timeout).map { Event($0) }
+        guard let view = try nextView(timeout) else { return nil }
+        return Event(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
     }
 
     /// How many events the follower could get now without waiting, but for those of the group it is in.
@@ -59,9 +62,25 @@ public struct Follower: ~Copyable {
 
     @inline(__always)
     mutating func nextView(_ timeout: Duration?) throws(WalError) -> RecordView? {
-        if cursor.core.queue.phase == .closed || cancellation.isCancelled { try checkGoesOn() }
+        if cursor.core.queue.readingState != readingState || cancellation.isCancelled { try lookAround() }
         if let view = run?.next() { return view }
         return try nextViewBehindRun(timeout)
+    }
+
+    /// The log was closed, or events were cut off, or something that is no matter here.
+    @inline(never)
+    private mutating func lookAround() throws(WalError) {
+        readingState = cursor.core.queue.readingState
+        do throws(WalError) {
+            try checkGoesOn()
+            guard var rest = run, !rest.isEmpty else { return }
+            _ = try cursor.mayGive(rest.nextLSN, before: &rest)
+            run = rest
+        } catch {
+            failure = failure ?? error
+            run = nil
+            throw error
+        }
     }
 
     @inline(never)

@@ -39,14 +39,14 @@ extension LogCore {
     func append(
         size: Int, events: Int, expecting expected: LSN?, wakesWriter: Bool = true,
         place: (StagingBlock, UInt64) -> Bool
-    ) throws(WalError) -> UInt64 {
+    ) throws(WalError) -> Ticket {
         var hasWaited = false
         while true {
             let admission = queue.admit(
                 size: size, events: events, expecting: expected?.rawValue, wakesWriter: wakesWriter, place: place)
-            if case .accepted(let lsn) = admission {
+            if case .accepted(let lsn, let cuts) = admission {
                 if hasWaited { signals.wakeProducer() }
-                return lsn
+                return Ticket(lsn: lsn, cuts: cuts)
             }
             try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, hasWaited: hasWaited)
             hasWaited = true
@@ -58,12 +58,12 @@ extension LogCore {
     @inline(__always)
     func tryAppend(
         size: Int, events: Int, expecting expected: LSN?, hasWaited: Bool, place: (StagingBlock, UInt64) -> Bool
-    ) throws(WalError) -> UInt64? {
+    ) throws(WalError) -> Ticket? {
         let admission = queue.admit(
             size: size, events: events, expecting: expected?.rawValue, wakesWriter: true, place: place)
-        if case .accepted(let lsn) = admission {
+        if case .accepted(let lsn, let cuts) = admission {
             if hasWaited { signals.wakeProducer() }
-            return lsn
+            return Ticket(lsn: lsn, cuts: cuts)
         }
         try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, hasWaited: hasWaited)
         return nil
@@ -74,16 +74,16 @@ extension LogCore {
     /// - Parameter hasWaited: whether it was refused for want of room before, and that counted.
     func append(
         _ batch: consuming EventBatch, expecting expected: LSN?, hasWaited: Bool = false
-    ) async throws(WalError) -> UInt64 {
+    ) async throws(WalError) -> Ticket {
         try checkBatch(count: batch.count, bytes: batch.byteCount)
         let (queue, size, events) = (self.queue, batch.byteCount, batch.count)
         var hasWaited = hasWaited
         while true {
-            if let lsn = try tryAppend(
+            if let ticket = try tryAppend(
                 size: size, events: events, expecting: expected, hasWaited: hasWaited,
                 place: { $0.append(batch, firstLSN: $1) })
             {
-                return lsn
+                return ticket
             }
             hasWaited = true
             try await signals.tasks.wait(for: .space) {
@@ -99,6 +99,8 @@ extension LogCore {
     private func refuseUnlessWorthWaiting(
         _ admission: Admission, events: Int, expecting expected: LSN?, hasWaited: Bool
     ) throws(WalError) {
+        // It ends soon, and with room: no matter of back-pressure.
+        if case .shut(.paused) = admission { return }
         if case .full = admission {
             switch options.backPressure {
             case .block:
@@ -133,7 +135,7 @@ extension LogCore {
         case .shut(.failed): failureError
         case .shut(.diskFull): diskFullError
         case .shut(.readOnly): readOnlyError
-        case .shut(.closed), .shut(.open): closedError
+        case .shut(.closed), .shut(.open), .shut(.paused): closedError
         }
     }
 }

@@ -7,7 +7,7 @@ extension LogCore {
     /// - Parameter lsn: what the caller waits for; nil if it has just come.
     func checkAlive(waitingFor lsn: UInt64? = nil) throws(WalError) {
         switch queue.phase {
-        case .open, .draining, .diskFull: return
+        case .open, .draining, .diskFull, .paused: return
         case .failed: throw failureError
         case .readOnly: throw readOnlyError
         case .closed:
@@ -48,9 +48,10 @@ extension LogCore {
     /// Returns once the event, which has been assigned, is durable.
     ///
     /// Leads the commit if nobody does.
-    func makeDurable(_ lsn: UInt64) throws(WalError) {
-        if store.durableLSN >= lsn { return }
-        if try leadDurably(lsn) { return }
+    func makeDurable(_ ticket: Ticket) throws(WalError) {
+        let lsn = ticket.lsn
+        if store.durableLSN >= lsn { return try checkNotCut(ticket) }
+        if try leadDurably(ticket) { return }
         var hasSlept = false
         while true {
             let generation = queue.generation(covering: lsn)
@@ -61,10 +62,11 @@ extension LogCore {
             if store.durableLSN >= lsn {
                 // Who was woken to lead the next sync and needs none passes that on.
                 if hasSlept && committer.token.isFree { word.bumpAndWakeOne() }
-                return
+                return try checkNotCut(ticket)
             }
+            try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
-            if try leadDurably(lsn) { return }
+            if try leadDurably(ticket) { return }
             if isStuck(lsn) { throw diskFullError }
             word.wait(while: seen)
             hasSlept = true
@@ -74,9 +76,12 @@ extension LogCore {
     /// Commits for everybody if the token is free.
     ///
     /// Returns whether it did, the event being durable then.
-    private func leadDurably(_ lsn: UInt64) throws(WalError) -> Bool {
+    private func leadDurably(_ ticket: Ticket) throws(WalError) -> Bool {
+        let lsn = ticket.lsn
         guard committer.token.tryAcquire() else { return false }
         defer { committer.release() }
+        // Nothing is cut off while the token is held.
+        try checkNotCut(ticket)
         if store.durableLSN >= lsn { return true }
         // The log may have been closed since the caller looked.
         try checkAlive(waitingFor: lsn)
@@ -87,10 +92,12 @@ extension LogCore {
     /// Returns once the event, which has been assigned, is in the file.
     ///
     /// Writes it if nobody does.
-    func makeWritten(_ lsn: UInt64) throws(WalError) {
+    func makeWritten(_ ticket: Ticket) throws(WalError) {
+        let lsn = ticket.lsn
         while true {
             let seen = signals.written.load()
-            if store.writtenLSN >= lsn { return }
+            if store.writtenLSN >= lsn { return try checkNotCut(ticket) }
+            try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
             if committer.token.tryAcquire() {
                 defer {
@@ -98,7 +105,8 @@ extension LogCore {
                     // The policy's sync is the writer's to do.
                     if options.sync != .never { queue.wakeWriter() }
                 }
-                // The log may have been closed since.
+                // The log may have been closed since, or cut.
+                try checkNotCut(ticket)
                 try checkAlive(waitingFor: lsn)
                 try committer.write(through: lsn)
                 return
@@ -110,42 +118,47 @@ extension LogCore {
 
     // MARK: Suspending
 
-    func makeDurable(_ lsn: UInt64) async throws(WalError) {
-        let (store, queue) = (self.store, self.queue)
+    func makeDurable(_ ticket: Ticket) async throws(WalError) {
+        let (store, queue, lsn) = (self.store, self.queue, ticket.lsn)
         while store.durableLSN < lsn {
+            try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
             try await signals.tasks.wait(for: .durable(lsn)) {
-                store.durableLSN >= lsn || self.isDead(lsn)
+                store.durableLSN >= lsn || self.isDead(lsn) || self.isCut(ticket)
             } started: {
                 queue.requestCommit(sync: true)
             }
-            if store.durableLSN < lsn { try throwIfStuck(lsn) }
+            if store.durableLSN < lsn { try throwIfStuck(ticket) }
         }
+        try checkNotCut(ticket)
     }
 
-    func makeWritten(_ lsn: UInt64) async throws(WalError) {
-        let (store, queue) = (self.store, self.queue)
+    func makeWritten(_ ticket: Ticket) async throws(WalError) {
+        let (store, queue, lsn) = (self.store, self.queue, ticket.lsn)
         while store.writtenLSN < lsn {
+            try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
             try await signals.tasks.wait(for: .written(lsn)) {
-                store.writtenLSN >= lsn || self.isDead(lsn)
+                store.writtenLSN >= lsn || self.isDead(lsn) || self.isCut(ticket)
             } started: {
                 queue.requestCommit(sync: false)
             }
-            if store.writtenLSN < lsn { try throwIfStuck(lsn) }
+            if store.writtenLSN < lsn { try throwIfStuck(ticket) }
         }
+        try checkNotCut(ticket)
     }
 
     /// Whether waiting for the event has no end in sight.
     private func isDead(_ lsn: UInt64) -> Bool {
         switch queue.phase {
         case .failed, .closed, .readOnly: true
-        case .open, .draining, .diskFull: isStuck(lsn)
+        case .open, .draining, .diskFull, .paused: isStuck(lsn)
         }
     }
 
-    private func throwIfStuck(_ lsn: UInt64) throws(WalError) {
-        if isStuck(lsn) { throw diskFullError }
+    private func throwIfStuck(_ ticket: Ticket) throws(WalError) {
+        try checkNotCut(ticket)
+        if isStuck(ticket.lsn) { throw diskFullError }
     }
 }
 

@@ -5,7 +5,8 @@ internal import WalPlatform
 /// All of a log but the object the user holds: the threads hold this, so that the public object can go at any time.
 ///
 /// Lock order: `maintenanceLock` → the store's own; commit token → queue's lock, the mutexes of waiters and observer.
-/// The maintenance lock and the token are taken together in `end` alone, by the one thread that closes.
+/// The maintenance lock and the token are taken together in `end`, by the one thread that closes, and in
+/// `truncate(after:)`: the token first.
 final class LogCore: Sendable {
     let options: WriteAheadLog.Options
     let path: String
@@ -130,7 +131,7 @@ final class LogCore: Sendable {
 
     var state: WriteAheadLog.State {
         switch queue.phase {
-        case .open, .diskFull, .readOnly: .running
+        case .open, .diskFull, .readOnly, .paused: .running
         case .draining: .draining
         case .failed: .failed
         case .closed: .closed

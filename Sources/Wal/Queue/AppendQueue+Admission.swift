@@ -4,7 +4,8 @@ internal import WalPlatform
 
 /// What became of one attempt to put a unit (an event, or a whole batch) into the queue.
 enum Admission {
-    case accepted(UInt64)
+    /// The LSN, and how many cuts there had been.
+    case accepted(UInt64, cuts: UInt64)
     /// No room now. Nothing was changed.
     case full
     /// The gate is shut.
@@ -90,9 +91,10 @@ extension AppendQueue {
             case .lingering: handedOver
             }
         if wakes { state.pointee.writerMode = .busy }
+        let cuts = state.pointee.cuts
         lock.unlock()
         if wakes { writerWake.bumpAndWakeOne() }
-        return .accepted(last)
+        return .accepted(last, cuts: cuts)
     }
 
     /// Every check that needs the lock; nil if the unit may be taken.
@@ -129,9 +131,10 @@ extension AppendQueue {
 
     /// Whether waiting for the writer would be in vain.
     ///
-    /// As long as something is queued, writing it wakes a producer. The lock is held.
+    /// As long as something is queued, writing it wakes a producer; the end of a cut wakes all. The lock is held.
     private var isEmptyOrShut: Bool {
-        state.pointee.gate != .open
+        if state.pointee.gate == .paused { return false }
+        return state.pointee.gate != .open
             || state.pointee.appendedBytes.load(ordering: .relaxed)
                 == state.pointee.writtenBytes.load(ordering: .relaxed)
     }

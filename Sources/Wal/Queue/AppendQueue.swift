@@ -27,6 +27,8 @@ final class AppendQueue: @unchecked Sendable {
     /// `open` alone lets the fast path through.
     enum Gate: UInt8 {
         case open, draining, closed, failed, diskFull, readOnly
+        /// For the moment: events are being cut off. Never a phase.
+        case paused
     }
 
     /// Whether the writer thread wants to be woken.
@@ -61,7 +63,15 @@ final class AppendQueue: @unchecked Sendable {
         /// Record bytes whose blocks are written.
         let writtenBytes = Atomic<UInt64>(0)
         let phase = Atomic<UInt8>(Gate.open.rawValue)
+        /// Phase and number of cuts in one word.
+        let readingState = Atomic<UInt64>(UInt64(Gate.open.rawValue))
+        /// Events cut off since the open, and a count that is odd while this and `nextLSN` are being changed.
+        let cutEvents = Atomic<UInt64>(0)
+        let cutVersion = Atomic<UInt64>(0)
 
+        /// The store's count of cuts, as of the last one that ended.
+        var cuts: UInt64 = 0
+        var isPaused = false
         var writerMode = WriterMode.busy
         /// The largest `appendedBytes` and LSN the bounds allow now.
         var admitBytes: UInt64
@@ -113,7 +123,7 @@ final class AppendQueue: @unchecked Sendable {
                 admitLSN: Self.admitLSN(written: nextLSN - 1, limit: UInt64(eventLimit))))
         if isReadOnly {
             state.pointee.phase.store(Gate.readOnly.rawValue, ordering: .relaxed)
-            state.pointee.gate = .readOnly
+            updateGate()
         }
     }
 
@@ -123,7 +133,7 @@ final class AppendQueue: @unchecked Sendable {
         state.deallocate()
     }
 
-    private static func admitLSN(written: UInt64, limit: UInt64) -> UInt64 {
+    static func admitLSN(written: UInt64, limit: UInt64) -> UInt64 {
         let (sum, overflow) = written.addingReportingOverflow(limit)
         return overflow ? LSN.max.rawValue : min(sum, LSN.max.rawValue)
     }
@@ -278,7 +288,12 @@ final class AppendQueue: @unchecked Sendable {
         writerWake.bumpAndWakeOne()
     }
 
-    private func updateGate() {
-        state.pointee.gate = phase == .open && state.pointee.isDiskFull ? .diskFull : phase
+    /// The lock is held.
+    func updateGate() {
+        let phase = self.phase
+        state.pointee.gate =
+            phase != .open ? phase : state.pointee.isPaused ? .paused : state.pointee.isDiskFull ? .diskFull : .open
+        state.pointee.readingState.store(
+            state.pointee.cuts << 8 | UInt64(phase.rawValue), ordering: .sequentiallyConsistent)
     }
 }

@@ -3,8 +3,12 @@
 ///
 /// Use ``owned()`` to keep it.
 public struct BorrowedEvent: ~Copyable, ~Escapable {
-    /// Its position.
+    /// Its number.
     public let lsn: LSN
+    /// The epoch under which it was written.
+    public let epoch: UInt32
+    /// The random bits drawn when that epoch began.
+    public let incarnation: UInt64
     /// The time it was given, else that of its writing.
     public let time: EventTime
     /// Its bytes.
@@ -17,7 +21,9 @@ public struct BorrowedEvent: ~Copyable, ~Escapable {
     /// - Parameter view: memory that stays as it is for as long as the caller lets the new value live.
     @_lifetime(immortal)
     @inline(__always)
-    init(_ view: RecordView) {
+    init(_ view: RecordView, epoch: UInt32, incarnation: UInt64) {
+        self.epoch = epoch
+        self.incarnation = incarnation
         lsn = LSN(view.lsn)
         time = EventTime(nanosecondsSince1970: view.time)
         payload = RawSpan(immortal: view.payload)
@@ -25,9 +31,14 @@ public struct BorrowedEvent: ~Copyable, ~Escapable {
         key = if let key = view.key { RawSpan(immortal: key) } else { nil }
     }
 
+    /// What a consumer that has processed it stores, to go on behind it later.
+    public var position: Position { Position(lsn: lsn, epoch: epoch, incarnation: incarnation) }
+
     /// A copy with memory of its own.
     public func owned() -> Event {
-        Event(lsn: lsn, payload: payload.bytes, meta: meta?.bytes, key: key?.bytes, time: time)
+        Event(
+            lsn: lsn, payload: payload.bytes, meta: meta?.bytes, key: key?.bytes, time: time, epoch: epoch,
+            incarnation: incarnation)
     }
 
     /// A copy of the payload.

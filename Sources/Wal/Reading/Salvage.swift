@@ -21,7 +21,9 @@ extension WriteAheadLog {
     ) throws {
         var salvage = Salvage(storage: storage.implementation, directory: path.string)
         try salvage.run(
-            event: { try body(BorrowedEvent($0)) == .continue },
+            framedEvent: { view, frame in
+                try body(BorrowedEvent(view, epoch: frame.epoch, incarnation: frame.incarnation)) == .continue
+            },
             hole: {
                 hole($0)
                 return true

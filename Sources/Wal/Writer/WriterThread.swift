@@ -141,7 +141,7 @@ struct WriterThread: ~Copyable {
         if state.pointee.wantsDiscard { return .discard }
         switch queue.phase {
         case .failed, .closed, .readOnly: return .sleep(nanoseconds: nil)
-        case .open, .draining, .diskFull: break
+        case .open, .draining, .diskFull, .paused: break
         }
         if state.pointee.isDiskFull && now < retriesAt && !state.pointee.wantsRetry {
             return .sleep(nanoseconds: retriesAt - now)

@@ -51,6 +51,9 @@ struct CheckpointHistory {
     private(set) var newestNumber: UInt64 = 0
     /// For each name the changes that may be found: the last one done, and those begun since.
     private var possible: [[CheckpointChange]]
+    /// The numbers of those whose event may have been cut off, and of those of which it was.
+    private var mayBeStale: Set<UInt64> = []
+    private var isStale: Set<UInt64> = []
 
     init(_ marks: some Sequence<TraceMark>) {
         possible = CheckpointChange.names.indices.map { [.init(name: $0, number: 0, lsn: nil)] }
@@ -58,6 +61,8 @@ struct CheckpointHistory {
             switch mark {
             case .note(kind: 3, let value): begin(CheckpointChange(value))
             case .note(kind: 4, let value): finish(CheckpointChange(value))
+            case .note(kind: 5, let lsn): beginCut(after: lsn)
+            case .note(kind: 6, let lsn): finishCut(after: lsn)
             default: break
             }
         }
@@ -71,6 +76,23 @@ struct CheckpointHistory {
     mutating func finish(_ change: CheckpointChange) {
         possible[change.name] = [change]
     }
+
+    mutating func beginCut(after lsn: UInt64) {
+        mayBeStale.formUnion(standing(above: lsn))
+    }
+
+    mutating func finishCut(after lsn: UInt64) {
+        isStale.formUnion(standing(above: lsn))
+    }
+
+    private func standing(above lsn: UInt64) -> [UInt64] {
+        var numbers: [UInt64] = []
+        for change in possible.joined() where (change.lsn ?? 0) > lsn { numbers.append(change.number) }
+        return numbers
+    }
+
+    /// Whether a checkpoint that is there holds back a cut.
+    func hold(above lsn: UInt64) -> Bool { !mayBeStale.isSuperset(of: standing(above: lsn)) }
 
     /// The lowest LSN that a checkpoint which may be there stands at.
     var lowest: UInt64? { possible.joined().compactMap(\.lsn).min() }
@@ -90,12 +112,9 @@ struct CheckpointHistory {
         let candidates = possible[name]
         do throws(WalError) {
             let checkpoint = try store.checkpoint(text)
-            guard checkpoint.position.lsn.rawValue <= store.writtenLSN else {
-                throw WalError(.corrupted, "it stands at \(checkpoint.position), behind the last event")
-            }
             let match = candidates.last { $0.lsn == checkpoint.position.lsn.rawValue && $0.state == checkpoint.state }
             if let match {
-                try resume(checkpoint, store)
+                try resume(checkpoint, store, match)
                 return match
             }
         } catch {
@@ -105,14 +124,18 @@ struct CheckpointHistory {
         throw Violation("the checkpoint \(text) is none of \(candidates.map { ($0.number, $0.lsn) })")
     }
 
-    private func resume(_ checkpoint: Checkpoint, _ store: LogStore) throws(WalError) {
+    private func resume(_ checkpoint: Checkpoint, _ store: LogStore, _ change: CheckpointChange) throws(WalError) {
         let lsn = checkpoint.position.lsn.rawValue
         do throws(WalError) {
             let next = try store.resumePoint(of: checkpoint)
+            if isStale.contains(change.number) {
+                throw WalError(.corrupted, "it stands at an event that was cut off, and resumes at \(next)")
+            }
             if next == lsn + 1 || lsn == 0 { return }
             throw WalError(.corrupted, "it resumes at \(next)")
         } catch {
             if error.code == .checkpointFellBehind, lsn + 1 < store.firstLSN { return }
+            if error.code == .stalePosition, mayBeStale.contains(change.number) { return }
             throw error
         }
     }

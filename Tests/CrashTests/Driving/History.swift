@@ -5,6 +5,10 @@ extension TraceMark {
     static func lifeBegan(at lsn: UInt64) -> Self { .note(kind: 1, value: lsn) }
     /// A truncation was reported done.
     static func truncated(before lsn: UInt64) -> Self { .note(kind: 2, value: lsn) }
+    /// The events behind an LSN may be cut off from here on.
+    static func cutBegan(after lsn: UInt64) -> Self { .note(kind: 5, value: lsn) }
+    /// They were reported cut off: their LSNs belong to nobody, or to whoever writes next, who counts as another life.
+    static func cutEnded(after lsn: UInt64) -> Self { .note(kind: 6, value: lsn) }
 }
 
 /// What the marks before a crash say must, and may, be found after it.
@@ -14,7 +18,10 @@ struct History {
         var lastSubmitted: UInt64
     }
 
+    /// Each open of the log, and each cut, begins one.
     private(set) var lives: [Life] = []
+    /// The cut under way: the log may end there too.
+    private(set) var pendingCut: UInt64?
     /// The newest event reported durable.
     private(set) var acknowledged: UInt64 = 0
     /// The first LSN kept: the lowest and the highest it can be.
@@ -24,8 +31,16 @@ struct History {
     init(_ marks: some Sequence<TraceMark>) {
         for mark in marks {
             switch mark {
-            case .note(kind: 1, let lsn): lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
+            case .note(kind: 1, let lsn):
+                if pendingCut == lsn - 1 { acknowledged = min(acknowledged, lsn - 1) }
+                pendingCut = nil
+                lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
             case .note(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .note(kind: 5, let lsn): pendingCut = lsn
+            case .note(kind: 6, let lsn):
+                pendingCut = nil
+                acknowledged = lsn
+                lives.append(Life(first: lsn + 1, lastSubmitted: lsn))
             case .note: break
             case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
             case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)

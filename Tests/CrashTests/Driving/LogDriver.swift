@@ -78,18 +78,19 @@ struct LogDriver {
             case .few: if chance(20) { try store.sync() }
             case .never: break
             }
-        case ..<54: _ = try store.rotate()
-        case ..<74:
+        case ..<53: _ = try store.rotate()
+        case ..<73:
             // Compressing a segment takes some steps; those of the writer come in between all the same.
             for _ in 0..<(workload.compresses ? 3 : 1) {
                 _ = try store.performMaintenance()
                 watch.look()
             }
-        case ..<78: while try store.performMaintenance() { watch.look() }
-        case ..<80: if workload.syncing != .never { try store.sync() }
-        case ..<86: try changeCheckpoint(store)
-        case ..<88: try store.recordWatermark()
-        case ..<91: try truncate(store)
+        case ..<77: while try store.performMaintenance() { watch.look() }
+        case ..<79: if workload.syncing != .never { try store.sync() }
+        case ..<84: try changeCheckpoint(store)
+        case ..<86: try store.recordWatermark()
+        case ..<88: try truncate(store)
+        case ..<92: try cut(store)
         case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
@@ -117,6 +118,32 @@ struct LogDriver {
         let lsn = pick(store.firstLSN...store.writtenLSN + 1)
         disk.mark(.allowTruncation(lsn))
         try store.truncate(before: lsn)
+    }
+
+    /// Cuts anywhere, also inside a frame, and now and then everything.
+    private mutating func cut(_ store: LogStore) throws {
+        let lowest = store.firstLSN - 1
+        let near = store.writtenLSN - min(8, store.writtenLSN - lowest)
+        let lsn = chance(10) ? lowest : pick((chance(60) ? near : lowest)...store.writtenLSN)
+        guard lsn < store.writtenLSN else { return }
+        let overrides = chance(70)
+        if !overrides, checkpoints.hold(above: lsn) {
+            var refusal: WalError?
+            do throws(WalError) { try store.truncate(after: lsn) } catch { refusal = error }
+            guard refusal?.code != .heldByCheckpoint else { return }
+            throw Violation("a checkpoint above \(lsn) held no cut back: \(String(describing: refusal))")
+        }
+        disk.mark(.cutBegan(after: lsn))
+        checkpoints.beginCut(after: lsn)
+        try store.truncate(after: lsn, overridingCheckpoints: overrides)
+        life += 1
+        disk.mark(.cutEnded(after: lsn))
+        checkpoints.finishCut(after: lsn)
+        watch.forget(after: lsn)
+        guard store.writtenLSN == lsn, store.durableLSN == lsn else {
+            throw Violation(
+                "after a cut behind \(lsn) the log ends at \(store.writtenLSN), durable \(store.durableLSN)")
+        }
     }
 
     /// Closes in order, without syncing, or not at all (a killed process), and opens again; none of them loses what was

@@ -27,6 +27,11 @@ final class Watch: Sendable {
         look()
     }
 
+    /// Events that were durable have been cut off.
+    func forget(after lsn: UInt64) {
+        state.withLock { $0.acknowledged = min($0.acknowledged, lsn) }
+    }
+
     func look() {
         state.withLock { state in
             guard let store = state.store else { return }

@@ -57,7 +57,7 @@ struct Oracle {
             throw Violation(
                 "the first event is \(first), though truncation was allowed only to \(history.highestFirst)")
         }
-        guard last >= history.acknowledged else {
+        guard last >= history.acknowledged || last == history.pendingCut else {
             throw Violation("durable events were lost: the last is \(last), durable was \(history.acknowledged)")
         }
         guard first <= last + 1 else { throw Violation("the first event is \(first), behind the last, \(last)") }
@@ -70,11 +70,18 @@ struct Oracle {
         of store: LogStore, _ range: ClosedRange<UInt64>, owner: (UInt64) -> UInt64?
     ) throws {
         var lsn = range.lowerBound
+        var lives: [Position: UInt64] = [:]
         do {
             var cursor = try store.cursor(from: 0, through: .max)
             while let view = try cursor.next() {
                 guard view.lsn == lsn else { throw Violation("LSN \(view.lsn) came where \(lsn) was due") }
                 try check(view, owner: owner(lsn))
+                // A position must tell an event from any other that ever had its LSN.
+                let position = Position(lsn: 0, epoch: cursor.epoch, incarnation: cursor.incarnation)
+                let life = EventPayload.life(of: view.payload) ?? 0
+                guard lives.updateValue(life, forKey: position) ?? life == life else {
+                    throw Violation("life \(life), which wrote LSN \(lsn), has the epoch of another")
+                }
                 lsn += 1
             }
         } catch let error as WalError {

@@ -48,6 +48,12 @@ import WalSimulation
                 try log.store.abandon()
                 log = try StoreHarness(disk, options: options, seed: generator.next())
                 #expect(log.store.report.outcome == .unclean, "\(note)")
+            case 18 where generator.next() % 3 == 0:
+                let lsn = model.firstLSN - 1 + generator.next() % (model.lastLSN + 2 - model.firstLSN)
+                try log.store.truncate(after: lsn)
+                for gone in lsn + 1..<max(lsn + 1, model.lastLSN + 1) { model.events[gone] = nil }
+                model.lastLSN = lsn
+                model.durableLSN = min(model.durableLSN, lsn)
             case 18...19 where generator.next() % 2 == 0:
                 model.durableLSN = log.store.durableLSN
                 let choice = [CrashChoice.keepNone, .keepAll, .random][Int(generator.next() % 3)]

@@ -1,0 +1,127 @@
+import WalPlatform
+
+extension SegmentMaker {
+    /// A copy of the beginning of a segment, on stable storage under a temporary name.
+    package struct Prefix: Sendable {
+        package var file: any StorageFile
+        package var header: SegmentHeader
+        /// Where its frames end; its LSN is lower than asked for if the original has a damaged frame before that.
+        package var end: Mark
+        package var tally: SegmentTally
+        package var temporary: String
+        /// The name it is to get.
+        package var target: String
+    }
+
+    /// Copies a segment's frames up to an event, under a new salt: no frame behind the cut can ever come back. A frame that
+    /// goes on behind it is written with fewer events. Kept frames keep their epoch and incarnation.
+    package func copyPrefix(
+        of original: SegmentHeader, from source: any StorageFile, through last: UInt64
+    ) throws(StorageError) -> Prefix {
+        var header = original
+        if !environment.flaws.contains(.keepsSaltOfCutSegment) { header.salt = environment.random() }
+        if last < original.firstLSN {
+            // An empty segment must be able to hold what the log takes now.
+            header.segmentSize = options.segmentSize
+            header.indexSpacing = options.indexSpacing
+        }
+        header.checksum = 0
+        let block = header.encode()
+        let target = directory + "/" + FileNames.segment(base: original.firstLSN)
+        let temporary = target + FileNames.temporarySuffix
+        let file = try createAfresh(temporary)
+        do throws(StorageError) {
+            if options.preallocation != .growing { try file.allocate(header.segmentSize) }
+            try file.write(block, at: 0)
+            var copy = PrefixCopy(header, to: file)
+            let window = ByteWindow(source, limit: min(try source.size(), original.framesLimit))
+            var old = FrameChain(original)
+            while old.nextLSN <= last, case .whole(let frame, let body) = try old.check(window) {
+                guard try copy.add(frame, body: body, through: last) else { break }
+                old.accept(frame)
+            }
+            try copy.flush()
+            if !environment.flaws.contains(.replacesWithoutSync) { try file.sync() }
+            return Prefix(
+                file: file, header: header, end: copy.chain.mark(in: header.firstLSN), tally: copy.tally,
+                temporary: temporary, target: target)
+        } catch {
+            discard(file, temporary)
+            throw error
+        }
+    }
+
+    /// Removes a copy that is not needed after all. What matters is why; the next open removes what is left.
+    package func discard(_ file: any StorageFile, _ temporary: String) {
+        do { try file.close() } catch {}
+        do { try storage.unlink(temporary) } catch {}
+    }
+}
+
+/// Frames on their way into another segment: collected, and written some at a time.
+private struct PrefixCopy: ~Copyable {
+    private static let chunk = 256 << 10
+
+    private let file: any StorageFile
+    private let salt: UInt64
+    private var bytes: [UInt8] = []
+    private var written: UInt64
+    private(set) var chain: FrameChain
+    private(set) var tally: SegmentTally
+
+    init(_ header: SegmentHeader, to file: any StorageFile) {
+        self.file = file
+        salt = header.salt
+        chain = FrameChain(header)
+        written = chain.offset
+        tally = SegmentTally(spacing: header.indexSpacing)
+    }
+
+    /// Adds a frame, without its events behind `last`; false if its records can't be decoded.
+    mutating func add(
+        _ original: FrameHeader, body: UnsafeRawPointer, through last: UInt64
+    ) throws(StorageError) -> Bool {
+        var frame = original
+        if frame.eventCount > 0, frame.nextLSN > last + 1 {
+            let count = Int(last - frame.firstLSN) + 1
+            guard let length = bodyLength(of: count, in: frame, body) else { return false }
+            frame.eventCount = count
+            frame.bodyLength = length
+        }
+        frame.link = chain.link ?? 0
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: Layout.frameHeaderSize))
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: body, count: frame.bodyLength))
+        bytes.append(contentsOf: repeatElement(0, count: frame.size - (bytes.count - start)))
+        let offset = chain.offset
+        let salt = self.salt
+        let isWhole = bytes.withUnsafeMutableBytes { buffer -> Bool in
+            // The array holds the frame just added, so it has a base address.
+            guard let address = buffer.baseAddress.map({ $0 + start }) else { return false }
+            let seed = FrameHeader.seed(salt: salt, offset: offset)
+            let copied = address + Layout.frameHeaderSize
+            frame.bodyChecksum = FrameHeader.bodyChecksum(at: copied, length: frame.bodyLength, seed: seed)
+            frame.checksum = frame.encode(at: address, seed: seed)
+            return tally.add(frame, at: offset, body: copied) != nil
+        }
+        guard isWhole else { return false }
+        chain.accept(frame)
+        if bytes.count >= Self.chunk { try flush() }
+        return true
+    }
+
+    private func bodyLength(of count: Int, in frame: FrameHeader, _ body: UnsafeRawPointer) -> Int? {
+        var run = RecordRun(
+            position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
+            time: frame.time)
+        for _ in 0..<count { guard run.next() != nil else { return nil } }
+        return run.position - body
+    }
+
+    mutating func flush() throws(StorageError) {
+        guard !bytes.isEmpty else { return }
+        try bytes.span.bytes.withUnsafeBytes { (buffer) throws(StorageError) in try file.write(at: written, buffer) }
+        written += UInt64(bytes.count)
+        bytes.removeAll(keepingCapacity: true)
+    }
+}
