@@ -29,7 +29,7 @@ extension WriteAheadLog {
     /// - Throws: as the form with an LSN, and `stalePosition` if the position is of an event that was cut off since, or of
     ///   another copy of the log.
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) throws(WalError) {
-        try core.checkSaving(name, position.lsn, state)
+        try core.checkSaving(name, position, state)
         try core.makeDurable(queue.ticket(position.lsn.rawValue))
         try core.saveCheckpoint(name, at: position, state: state)
     }
@@ -91,7 +91,7 @@ extension WriteAheadLog {
     /// - Throws: as the synchronous form, `cancelled` and `noThread`.
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) async throws(WalError) {
         let core = self.core
-        try core.checkSaving(name, position.lsn, state)
+        try core.checkSaving(name, position, state)
         try await core.makeDurable(queue.ticket(position.lsn.rawValue))
         try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: position, state: state) }
     }

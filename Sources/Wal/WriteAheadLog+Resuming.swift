@@ -13,7 +13,9 @@ extension WriteAheadLog {
     public func replay<Failure: Error>(
         fromCheckpoint name: String, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        try replay(from: try resumePoint(of: try checkpoint(name)), body)
+        let checkpoint = try checkpoint(name)
+        _ = try resumePoint(of: checkpoint)
+        try replay(after: checkpoint.position, body)
     }
 
     /// Gives the events behind a checkpoint one by one, up to the newest that is written now; see ``iterator(from:)``.
@@ -21,7 +23,9 @@ extension WriteAheadLog {
     /// - Parameter name: the consumer's.
     /// - Throws: as ``checkpoint(_:)`` and ``iterator(from:)``; `checkpointFellBehind`, `stalePosition`.
     public func iterator(fromCheckpoint name: String) throws(WalError) -> EventIterator {
-        try iterator(from: try resumePoint(of: try checkpoint(name)))
+        let checkpoint = try checkpoint(name)
+        _ = try resumePoint(of: checkpoint)
+        return try iterator(after: checkpoint.position)
     }
 
     /// The event with which the consumer of a checkpoint goes on: the one behind its position.

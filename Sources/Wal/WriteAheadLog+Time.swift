@@ -20,12 +20,9 @@ extension WriteAheadLog {
         _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
         let times = TimeRange(since, until)
-        var cursor = try timeCursor(from: lsn, through: last, times)
-        let queue = self.queue
-        while let view = try cursor.next() {
-            guard queue.phase != .closed else { throw core.closedError }
-            let event = BorrowedEvent(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
-            if try body(event) == .stop { return }
+        try replay(try timeCursor(from: lsn, through: last, times)) {
+            (event: borrowing BorrowedEvent) throws(Failure) in
+            times.contains(event.time.nanosecondsSince1970) ? try body(event) : .continue
         }
     }
 

@@ -81,7 +81,23 @@ extension LogStore {
     private func change(_ name: String, _ body: () throws(WalError) -> Void) throws(WalError) {
         guard checkpointDesk.acquire(name) else { throw WalError(.closed, "the log is closed", path: directory) }
         defer { checkpointDesk.release(name) }
-        try body()
+        do throws(WalError) {
+            try body()
+        } catch {
+            forgetHoldIfGone(name)
+            throw error
+        }
+    }
+
+    /// After a failed change: a checkpoint that isn't there holds nothing back. Of one that is, either state may be found after a
+    /// crash, and the hold stays the lower of the two.
+    private func forgetHoldIfGone(_ name: String) {
+        do throws(WalError) {
+            guard try checkpointFolder.info(name, identity: identity) == nil else { return }
+            checkpointDesk.holds.withLock { _ = $0?.removeValue(forKey: name) }
+        } catch {
+            // Unknown: what is held stays held. The caller hears of the first error.
+        }
     }
 
     private func checkDurable(_ position: Position) throws(WalError) {

@@ -83,7 +83,8 @@ private final class AsyncConsumer: @unchecked Sendable {
 
     func open() throws(WalError) -> AsyncConsumer {
         let opened = try ConsumerRun(core, name, options)
-        feed = EventFeed(core, from: opened.start, through: nil, delivery: options.delivery)
+        feed = EventFeed(
+            core, from: opened.start, through: nil, delivery: options.delivery, after: opened.position)
         run = consume opened
         return self
     }
@@ -102,12 +103,12 @@ private final class AsyncConsumer: @unchecked Sendable {
     var position: Position { run?.position ?? .start }
 
     func save(_ state: [UInt8]?) throws(WalError) {
-        try core.saveCheckpoint(name, at: position.lsn, state: state)
+        try core.saveCheckpoint(name, at: position, state: state)
         run?.didSave()
     }
 
     func note(_ event: Event) {
-        run?.note(Position(lsn: event.lsn, epoch: 0, incarnation: 0))
+        run?.note(event.position)
     }
 
     func isDue(waits: Bool) -> Bool { run?.due(waits: waits) == .save }

@@ -43,6 +43,8 @@ extension WriteAheadLog {
         try restore(run.checkpoint?.state)
         if run.checkpoint == nil { try saveCheckpoint(name, at: LSN(run.start - 1), state: try save()) }
         var feed = ConsumerFeed(try FollowCursor(core, from: run.start, delivery: options.delivery))
+        // Cut off since it was looked at? From here on the feed itself notices.
+        try core.store.check(run.position)
         while true {
             let step = try feed.next()
             switch step {

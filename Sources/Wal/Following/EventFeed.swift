@@ -32,7 +32,12 @@ final class EventFeed: @unchecked Sendable {
     /// Events were cut off: what was given out must be looked at before reading goes on.
     private var mustCheck = false
 
-    init(_ core: LogCore, from start: UInt64, through last: UInt64?, delivery: Delivery) {
+    /// - Parameter position: of an event that was given out before, which must still be there.
+    init(
+        _ core: LogCore, from start: UInt64, through last: UInt64?, delivery: Delivery, after position: Position? = nil
+    ) {
+        given = position
+        mustCheck = position != nil
         self.core = core
         self.start = start
         self.last = last

@@ -8,6 +8,13 @@ extension LogCore {
         try checkAssigned(lsn.rawValue)
     }
 
+    func checkSaving(_ name: String, _ position: Position, _ state: [UInt8]?) throws(WalError) {
+        try checkAlive()
+        try LogStore.checkCheckpoint(name: name, state: state)
+        // Whoever has a position has read the event: it is written, or it was cut off.
+        try store.check(position)
+    }
+
     /// Saves a checkpoint at an event that is durable.
     func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]?) throws(WalError) {
         try save { () throws(WalError) in

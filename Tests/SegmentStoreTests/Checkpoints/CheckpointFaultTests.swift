@@ -74,6 +74,7 @@ import WalSimulation
             if store.failure == nil {
                 // Usable: once the disk is well all works.
                 try check(store, ledger, note)
+                try checkHolds(store, note)
                 try ledger.save("a", 50)
                 #expect(try store.checkpoint("a").state == [50], "\(note)")
             }
@@ -88,6 +89,13 @@ import WalSimulation
             #expect(!after.files().contains { $0.hasSuffix(".ckpt.tmp") }, "\(note), then \(choice)")
         }
         return hasFired
+    }
+
+    /// Nothing is held by a checkpoint that isn't there.
+    private func checkHolds(_ store: LogStore, _ note: String) throws {
+        let names = try store.checkpoints().map(\.name)
+        let report = try store.applyRetention(Retention(maxSegments: 1))
+        for item in report.held { #expect(names.contains { item.heldBy.contains($0) }, "\(note): \(item)") }
     }
 
     private func check(_ store: LogStore, _ ledger: Ledger, _ note: String) throws {

@@ -185,7 +185,8 @@ import WalSimulation
         #expect(disk.fingerprint() == before)
     }
 
-    @Test func `A checkpoint proves that events are missing, until a repair has cut them off`() throws {
+    @Test(arguments: [StoreFlaws(), .ignoresCheckpointsAsProof])
+    func `A checkpoint proves that events are missing, until a repair has cut them off`(_ flaws: StoreFlaws) throws {
         let disk = SimulatedDisk()
         let log = try StoreHarness(disk)
         for number in 0..<6 { try log.append([StoreSample.event(UInt64(number), size: 300)]) }
@@ -197,6 +198,14 @@ import WalSimulation
         let frame = Layout.frameSize(bodyLength: 304)
         for offset in 4096 + 3 * frame..<bytes.count { bytes[offset] = 0 }
         disk.replaceContents(of: StoreSample.path(base: 1), with: bytes)
+        if !flaws.isEmpty {
+            // Nothing else tells: what was durable would pass for a torn tail.
+            var environment = StoreHarness.environment(disk, seed: 9)
+            environment.flaws = flaws
+            let store = try LogStore.open("/log", options: StoreHarness.smallSegments, environment: environment)
+            #expect(store.writtenLSN == 3)
+            return
+        }
         let error = try #require(StoreSample.failureOfOpen(SimulatedDisk(startingFrom: disk)))
         #expect(error.code == .corrupted)
         #expect(error.lsns == 4...6)
@@ -207,9 +216,30 @@ import WalSimulation
         // From now on the checkpoint proves nothing.
         let again = try StoreSample.open(disk, seed: 5)
         #expect(again.store.report.damage == nil && again.store.writtenLSN == 3)
+        #expect(try again.store.checkpoint("a").position.lsn == 6)
         try again.store.abandon()
-        // Without the checkpoint it is a torn tail.
-        let torn = SimulatedDisk(startingFrom: disk)
-        torn.replaceContents(of: StoreSample.path(base: 1), with: bytes)
+    }
+
+    @Test func `The reader written from the document alone finds the same checkpoints`() throws {
+        let directory = try TemporaryDirectory()
+        let log = StoreHarness(
+            try LogStore.open(
+                directory.file("log"), options: StoreHarness.smallSegments,
+                environment: StoreHarness.environment(PosixStorage())))
+        for number in 1...3 as ClosedRange<UInt64> { try log.append([StoreSample.event(number, size: 300)]) }
+        try log.store.sync()
+        try log.store.setCheckpoint("a", at: log.position(of: 2), state: [1, 0xFE])
+        try log.store.setCheckpoint("b", at: .start, state: [])
+        try log.store.setCheckpoint("c.d", at: log.position(of: 3), state: nil)
+        let expected = try log.store.checkpoints().map { info in
+            let checkpoint = try log.store.checkpoint(info.name)
+            let state = ["a": "x01fe", "b": "x"][info.name] ?? "-"
+            return "\(info.name) \(checkpoint.position) \(checkpoint.time.nanosecondsSince1970) \(state)"
+        }
+        try log.store.closeCleanly()
+        guard let outcome = try PythonReader.run(directory.file("log"), "--checkpoints") else { return }
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.lines == expected)
+        #expect(try PythonReader.run(directory.file("log"))?.lines.count == 3)
     }
 }

@@ -86,11 +86,14 @@ import WalSimulation
 }
 
 /// Runs Fixtures/read_log.py where there is a Python.
-private enum PythonReader {
-    static func run(_ directory: String) throws -> (status: Int32, lines: [String], errors: String)? {
+enum PythonReader {
+    static func run(_ directory: String, _ option: String? = nil) throws -> (
+        status: Int32, lines: [String], errors: String
+    )? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", packageRoot + "/Fixtures/read_log.py", directory]
+        process.arguments =
+            ["python3", packageRoot + "/Fixtures/read_log.py"] + (option.map { [$0] } ?? []) + [directory]
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors

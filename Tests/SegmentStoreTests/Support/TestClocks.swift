@@ -13,6 +13,9 @@ final class TestClocks: Sendable {
 
     var wall: Int64 { times.withLock { $0.wall } }
 
+    /// Seen together.
+    var both: (wall: Int64, monotonic: Int64) { times.withLock { ($0.wall, $0.monotonic) } }
+
     /// Time passes, on both.
     func advance(seconds: Int64) {
         times.withLock {

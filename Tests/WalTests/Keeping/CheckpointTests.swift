@@ -131,4 +131,25 @@ struct CheckpointTests {
         #expect(try log.checkpoint("a").state == [3])
         try log.shutdown()
     }
+
+    @Test("A position of events that were cut off is refused, when it is saved and when it is resumed")
+    func stale() throws {
+        let log = try open(SimulatedDisk())
+        for number in 0..<20 { try log.append([UInt8(number)]) }
+        try log.saveCheckpoint("a", at: 15, state: [1])
+        let position = try log.position(of: 15)
+        #expect(code { try log.truncate(after: 10) } == .heldByCheckpoint)
+        try log.truncate(after: 10, overridingCheckpoints: true)
+        #expect(code { try log.saveCheckpoint("b", at: position) } == .stalePosition)
+        for number in 0..<20 { try log.append([UInt8(number)]) }
+        try log.sync()
+        #expect(code { try log.saveCheckpoint("b", at: position) } == .stalePosition)
+        #expect(code { _ = try log.iterator(fromCheckpoint: "a") } == .stalePosition)
+        #expect(code { try log.replay(fromCheckpoint: "a") { _ in .continue } } == .stalePosition)
+        #expect(code { _ = try log.follow(fromCheckpoint: "a") } == .stalePosition)
+        #expect(code { try log.consume("a") { _ in .stop } } == .stalePosition)
+        try log.saveCheckpoint("a", at: try log.position(of: 15))
+        var iterator = try log.iterator(fromCheckpoint: "a")
+        #expect(try iterator.nextOwned()?.lsn == 16)
+    }
 }
