@@ -2,15 +2,19 @@
 """Reads a log directory by docs/format.md alone, with the standard library alone.
 
     read_log.py DIRECTORY
+    read_log.py --checkpoints DIRECTORY
 
-Prints a line for every event: LSN, time, payload, meta and key (in hexadecimal behind an "x"; "-" where there is none).
+Prints a line for every event: LSN, time, payload, meta and key (in hexadecimal behind an "x"; "-" where there is none). Or a
+line for every intact checkpoint: name, position, time and state.
 Exit codes: 0 read to the end, 1 durable data is damaged or the directory is no log. It is here to prove that the document
 says enough; it changes nothing, holds a whole segment in memory and is slow. F-n names the statement of the document.
 """
 
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 POLYNOMIAL = 0x82F63B78
 TABLE = []
@@ -70,15 +74,37 @@ def read_superblock(directory):
         "watermark": load("Q", slot, 128),
         "cut_kind": load("I", slot, 156),
         "cut": load("Q", slot, 160),
+        "epoch": load("I", slot, 72),
+        "cut_epoch": load("I", slot, 188),
     }
+
+
+def unpack(path):
+    """F-16: the sealed segment that a compressed file holds, by the zstd program; F-18: with the dictionary in it."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+        dictionary = b""
+        if head[:4] == b"\x5d\x2a\x4d\x18":
+            dictionary = file.read(load("I", head, 4))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(dictionary)
+        file.flush()
+        options = ["-D", file.name] if dictionary else []
+        result = subprocess.run(["zstd", "-q", "-d", "-c", *options, path], capture_output=True)
+    if result.returncode != 0:
+        raise Damage(f"{path}: {result.stderr.decode().strip()}")
+    return result.stdout
 
 
 class Segment:
     def __init__(self, path, base):
         self.path = path
         self.base = base
-        with open(path, "rb") as file:
-            self.data = file.read()
+        if path.endswith(".zst"):
+            self.data = unpack(path)
+        else:
+            with open(path, "rb") as file:
+                self.data = file.read()
         block = self.data[:4096]
         if len(block) < 4096 or block[:8] != b"SWALSEG\x01" or not intact(block):
             raise Damage(f"{path}: the header block is damaged or missing")
@@ -201,8 +227,12 @@ def continues(segment, following, offset, next_lsn, link):
 
 def read(directory):
     superblock = read_superblock(directory)
-    names = [name for name in os.listdir(directory) if name.endswith(".seg") and len(name) == 24 and name[:20].isdigit()]
-    bases = sorted(int(name[:20]) for name in names)
+    names = {}
+    for name in sorted(os.listdir(directory), reverse=True):
+        # F-19: of two files of one segment the raw one, which comes last here, is taken.
+        if name[:20].isdigit() and name[20:] in (".seg", ".seg.zst"):
+            names[int(name[:20])] = name
+    bases = sorted(names)
     low = [base for base in bases if base <= min(superblock["first_lsn"], superblock["active_base"])]
     if not low:
         raise Damage("the first segment is missing")
@@ -212,7 +242,7 @@ def read(directory):
 
     def segment_at(index):
         if index not in segments:
-            path = os.path.join(directory, f"{bases[index]:020}.seg")
+            path = os.path.join(directory, names[bases[index]])
             segment = Segment(path, bases[index])
             if segment.identity != superblock["identity"]:
                 raise Damage(f"{path}: belongs to another log")
@@ -259,11 +289,42 @@ def read(directory):
             claimed = max(claimed, segment_at(later).claims(4096))
         except Damage:
             pass
+    for _, lsn, epoch, _, _, _ in checkpoints(directory):
+        if superblock["cut_epoch"] <= epoch <= superblock["epoch"]:
+            claimed = max(claimed, lsn)
     if claimed >= next_lsn:
         raise Damage(f"{segment.path} at offset {offset}: LSN {next_lsn} to {claimed} are damaged")
 
 
+def checkpoints(directory):
+    """The intact checkpoints (F-16): name, LSN, epoch, incarnation, time, and the state or None."""
+    identity = read_superblock(directory)["identity"]
+    folder = os.path.join(directory, "checkpoints")
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not file.endswith(".ckpt"):
+            continue
+        with open(os.path.join(folder, file), "rb") as opened:
+            data = opened.read()
+        block = data[:4096]
+        if len(block) < 4096 or block[:8] != b"SWALCKP\x01" or not intact(block):
+            continue
+        check_format(block, file)
+        name = block[104:104 + load("I", block, 96)].decode()
+        length = load("I", block, 88)
+        state = data[4096:]
+        if (block[40:56] != identity or name + ".ckpt" != file or len(state) != length
+                or crc32c(state) != load("I", block, 92)):
+            continue
+        has_state = load("I", block, 76) & 1
+        yield (name, load("Q", block, 56), load("I", block, 72), load("Q", block, 64), load("q", block, 80),
+               state if has_state else None)
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--checkpoints":
+        for name, lsn, epoch, incarnation, time, state in checkpoints(sys.argv[2]):
+            print(name, f"{lsn}@{epoch}:{incarnation:016x}", time, "-" if state is None else "x" + state.hex())
+        return 0
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 64

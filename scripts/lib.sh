@@ -45,6 +45,14 @@ have_zstd() {
     command -v pkg-config >/dev/null && pkg-config --exists libzstd
 }
 
+# The tests compare with the program itself; without it those tests do nothing.
+install_zstd_program() {
+    command -v zstd >/dev/null && return
+    command -v apt-get >/dev/null || return 0
+    step "installing zstd"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends zstd >/dev/null
+}
+
 # Installs the libraries that the build needs and that are not here yet.
 install_missing() {
     if ! have_zstd; then
@@ -63,6 +71,7 @@ install_missing() {
                 ;;
         esac
     fi
+    install_zstd_program
     command -v swift >/dev/null ||
         stop "swift is not on the PATH; install Swift 6.2 or newer from https://www.swift.org/install"
 }

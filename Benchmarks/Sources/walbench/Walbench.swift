@@ -4,7 +4,7 @@ import Wal
 
 /// Measures this engine beside the floor, the contestants in turn within each round (A B C A B C).
 ///
-///     walbench [--rounds N] [--scale X] [--workload W1|W2|W2b|W7|W14]… [--engine PART OF A NAME] [--directory DIR]
+///     walbench [--rounds N] [--scale X] [--workload W1|W2|W2b|W7|W12|W13|W14]… [--engine PART OF A NAME] [--directory DIR]
 @main
 struct Walbench {
     struct Contestant {
@@ -42,7 +42,7 @@ struct Walbench {
             default: throw BenchmarkError.wrongContents("unknown option \(option)")
             }
         }
-        if workloads.isEmpty { workloads = ["W1", "W2", "W2b", "W7"] }
+        if workloads.isEmpty { workloads = ["W1", "W2", "W2b", "W7", "W12", "W13"] }
     }
 
     func run() throws {
@@ -55,6 +55,8 @@ struct Walbench {
             case "W2": try measure("W2  append 128 B, 4 threads", appends(root, threads: 4))
             case "W2b": try measure("W2b append 128 B, 16 threads", appends(root, threads: 16))
             case "W7": try measureReplay(root)
+            case "W12": try CompressedRun(root: root, events: Int(4_000_000 * scale)).bytesPerEvent()
+            case "W13": try CompressedRun(root: root, events: Int(4_000_000 * scale)).replay(rounds: rounds)
             case "W14": try measureFollow(root)
             default: throw BenchmarkError.wrongContents("unknown workload \(workload)")
             }

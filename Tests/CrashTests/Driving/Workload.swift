@@ -19,8 +19,18 @@ struct Workload: Sendable, Hashable {
     var sizes = Sizes.fixed
     var syncing = Syncing.every
     var preallocation = Preallocation.allocated
+    /// Whether sealed segments are compressed, all but the newest one.
+    var compresses = false
 
-    static let all: [Self] = Sizes.allCases.flatMap { sizes in
+    /// Those that compress segments, too.
+    static let compressing: [Self] = [
+        Self(sizes: .fixed, syncing: .every, preallocation: .growing, compresses: true),
+        Self(sizes: .varying, syncing: .few, preallocation: .allocated, compresses: true),
+    ]
+
+    static let all: [Self] = plain + compressing
+
+    private static let plain: [Self] = Sizes.allCases.flatMap { sizes in
         Syncing.allCases.flatMap { syncing in
             [Preallocation.growing, .allocated, .prewritten].map {
                 Self(sizes: sizes, syncing: syncing, preallocation: $0)
@@ -35,12 +45,17 @@ struct Workload: Sendable, Hashable {
         options.indexSpacing = Layout.indexSpacingMin
         options.preallocation = preallocation
         options.readAccess = .read
+        if compresses {
+            options.compression = .zstd(segments: .allButNewest(1), blockSize: 4096)
+            // Random payloads don't shrink.
+            options.compressionRatioMax = 10
+        }
         return options
     }
 }
 
 extension Workload: CustomStringConvertible {
-    var description: String { "\(sizes),\(syncing),\(preallocation)" }
+    var description: String { "\(sizes),\(syncing),\(preallocation)\(compresses ? ",compressed" : "")" }
 
     init?(_ text: some StringProtocol) {
         guard let match = Self.all.first(where: { $0.description == text }) else { return nil }

@@ -128,6 +128,39 @@ import WalSimulation
             ledger.acknowledge()
             try ledger.maintain()
         },
+        Scenario(description: "compress") { ledger, storage in
+            ledger.options.compression = .zstd(blockSize: 4096)
+            try ledger.open(storage)
+            for _ in 0..<2 {
+                for _ in 0..<4 { try ledger.append(3500) }
+                try ledger.maintain()
+            }
+            try ledger.append(100)
+            try ledger.maintain()
+        },
+        Scenario(
+            description: "compress on request", prepare: { try StoreSample(segments: 3, ending: .closed).disk },
+            durableLSN: 9
+        ) { ledger, storage in
+            try ledger.open(storage)
+            if let store = ledger.store {
+                try StoreHarness(store).compress(.zstd(blockSize: 4096, dictionarySize: 1024))
+            }
+        },
+        Scenario(
+            description: "reopen with twins",
+            prepare: {
+                let sample = try CompressedSample(segments: 2, eventsEach: 12, size: 700)
+                return sample.damaged { disk in
+                    let raw = StoreSample.path(base: sample.bases[0])
+                    disk.replaceContents(of: raw, with: sample.raw.contents(of: raw) ?? [])
+                }
+            }, durableLSN: 24
+        ) { ledger, storage in
+            try ledger.open(storage)
+            try ledger.append()
+            try ledger.sync()
+        },
         Scenario(description: "close") { ledger, storage in
             try ledger.open(storage)
             for _ in 0..<5 { try ledger.append(4000) }

@@ -8,7 +8,7 @@ import WalSimulation
 /// stay as they are for ever: that they can be read is the promise.
 enum FixtureLibrary {
     static let folder = packageRoot + "/Fixtures/format-1"
-    static let names = ["closed", "torn", "parts", "truncated"]
+    static let names = ["closed", "torn", "parts", "truncated", "compressed", "dictionary"]
 
     /// One event as a line of a listing: LSN, time, payload, meta, key.
     static func line(_ view: RecordView) -> String {
@@ -71,6 +71,17 @@ enum FixtureLibrary {
             try log.maintain()
         case "parts":
             try appendParts(log)
+        case "compressed", "dictionary":
+            for number in UInt64(1)...60 {
+                // The segments made later stay raw.
+                if number == 40 {
+                    try log.maintain()
+                    try log.compress(.zstd(blockSize: 4096, dictionarySize: name == "dictionary" ? 1024 : 0))
+                }
+                try log.append(
+                    (0..<4).map { StoreSample.event(number * 4 + $0, size: Int((number * 37 + $0 * 11) % 300)) })
+            }
+            try log.maintain()
         case "truncated":
             for number in UInt64(1)...30 { try log.append([StoreSample.event(number, size: 1400)]) }
             try log.maintain()

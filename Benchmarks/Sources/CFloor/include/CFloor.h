@@ -27,6 +27,13 @@ uint64_t floor_now(void);
 /// notes for each how many nanoseconds after its sending it arrived. Returns 0, or -1 if a thread could not be started.
 int floor_handoff(uint32_t count, uint64_t pause_nanoseconds, int hops, uint64_t *latencies);
 
+/// Unpacks every zstd frame of a file into one buffer, block after block, with libzstd alone and no other work; the file is read with
+/// one call per frame. Returns the bytes unpacked, or -1.
+int64_t floor_unpack(const char *path);
+
+/// Processor seconds that this process has used.
+double floor_processor_seconds(void);
+
 /// Touches and frees memory, so that the host has given it to this machine before a run that fills the page cache.
 void floor_touch_memory(uint64_t bytes);
 
