@@ -53,18 +53,11 @@ struct FollowRun {
             Task { for try await _ in log.events() {} }
         }
         usleep(500_000)
-        let before = processorSeconds()
+        let before = floor_processor_seconds()
         sleep(1)
-        let used = processorSeconds() - before
+        let used = floor_processor_seconds() - before
         try log.close()
         return used
-    }
-
-    private func processorSeconds() -> Double {
-        var usage = rusage()
-        getrusage(CInt(RUSAGE_SELF.rawValue), &usage)
-        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
     }
 
     /// What the follower's thread hands back.

@@ -55,9 +55,9 @@ struct Walbench {
             case "W2": try measure("W2  append 128 B, 4 threads", appends(root, threads: 4))
             case "W2b": try measure("W2b append 128 B, 16 threads", appends(root, threads: 16))
             case "W7": try measureReplay(root)
-            case "W14": try measureFollow(root)
             case "W12": try CompressedRun(root: root, events: Int(4_000_000 * scale)).bytesPerEvent()
             case "W13": try CompressedRun(root: root, events: Int(4_000_000 * scale)).replay(rounds: rounds)
+            case "W14": try measureFollow(root)
             default: throw BenchmarkError.wrongContents("unknown workload \(workload)")
             }
         }
