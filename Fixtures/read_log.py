@@ -2,8 +2,10 @@
 """Reads a log directory by docs/format.md alone, with the standard library alone.
 
     read_log.py DIRECTORY
+    read_log.py --checkpoints DIRECTORY
 
-Prints a line for every event: LSN, time, payload, meta and key (in hexadecimal behind an "x"; "-" where there is none).
+Prints a line for every event: LSN, time, payload, meta and key (in hexadecimal behind an "x"; "-" where there is none). Or a
+line for every intact checkpoint: name, position, time and state.
 Exit codes: 0 read to the end, 1 durable data is damaged or the directory is no log. It is here to prove that the document
 says enough; it changes nothing, holds a whole segment in memory and is slow. F-n names the statement of the document.
 """
@@ -72,6 +74,8 @@ def read_superblock(directory):
         "watermark": load("Q", slot, 128),
         "cut_kind": load("I", slot, 156),
         "cut": load("Q", slot, 160),
+        "epoch": load("I", slot, 72),
+        "cut_epoch": load("I", slot, 188),
     }
 
 
@@ -285,11 +289,42 @@ def read(directory):
             claimed = max(claimed, segment_at(later).claims(4096))
         except Damage:
             pass
+    for _, lsn, epoch, _, _, _ in checkpoints(directory):
+        if superblock["cut_epoch"] <= epoch <= superblock["epoch"]:
+            claimed = max(claimed, lsn)
     if claimed >= next_lsn:
         raise Damage(f"{segment.path} at offset {offset}: LSN {next_lsn} to {claimed} are damaged")
 
 
+def checkpoints(directory):
+    """The intact checkpoints (F-16): name, LSN, epoch, incarnation, time, and the state or None."""
+    identity = read_superblock(directory)["identity"]
+    folder = os.path.join(directory, "checkpoints")
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not file.endswith(".ckpt"):
+            continue
+        with open(os.path.join(folder, file), "rb") as opened:
+            data = opened.read()
+        block = data[:4096]
+        if len(block) < 4096 or block[:8] != b"SWALCKP\x01" or not intact(block):
+            continue
+        check_format(block, file)
+        name = block[104:104 + load("I", block, 96)].decode()
+        length = load("I", block, 88)
+        state = data[4096:]
+        if (block[40:56] != identity or name + ".ckpt" != file or len(state) != length
+                or crc32c(state) != load("I", block, 92)):
+            continue
+        has_state = load("I", block, 76) & 1
+        yield (name, load("Q", block, 56), load("I", block, 72), load("Q", block, 64), load("q", block, 80),
+               state if has_state else None)
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--checkpoints":
+        for name, lsn, epoch, incarnation, time, state in checkpoints(sys.argv[2]):
+            print(name, f"{lsn}@{epoch}:{incarnation:016x}", time, "-" if state is None else "x" + state.hex())
+        return 0
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 64

@@ -61,44 +61,7 @@ extension WriteAheadLog {
     /// - Parameter name: the consumer's.
     /// - Throws: `unknownCheckpoint` if there is none, `invalidArgument`, `failed`, `closed`, `readOnly`, `io`.
     public func removeCheckpoint(_ name: String) throws(WalError) {
-        try core.checkAlive()
-        try core.store.removeCheckpoint(name)
-    }
-
-    // MARK: Resuming
-
-    /// Calls back for every event behind a checkpoint, in order, up to the newest that is written when it starts; see
-    /// ``replay(from:_:)``.
-    ///
-    /// - Parameters:
-    ///   - name: the consumer's.
-    ///   - body: gets each event and says whether to go on.
-    /// - Throws: what `body` throws; else as ``checkpoint(_:)`` and ``replay(from:_:)``, and: `checkpointFellBehind` if events
-    ///   that the consumer has not processed are not kept any more, with their range in `lsns`; `stalePosition` if the event it
-    ///   processed last was cut off, or is another copy's.
-    public func replay<Failure: Error>(
-        fromCheckpoint name: String, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
-    ) throws {
-        try replay(from: try resumePoint(of: try checkpoint(name)), body)
-    }
-
-    /// Gives the events behind a checkpoint one by one, up to the newest that is written now; see ``iterator(from:)``.
-    ///
-    /// - Parameter name: the consumer's.
-    /// - Throws: as ``checkpoint(_:)`` and ``iterator(from:)``; `checkpointFellBehind`, `stalePosition`.
-    public func iterator(fromCheckpoint name: String) throws(WalError) -> EventIterator {
-        try iterator(from: try resumePoint(of: try checkpoint(name)))
-    }
-
-    /// The event with which the consumer of a checkpoint goes on: the one behind its position.
-    ///
-    /// - Parameter checkpoint: one of this log.
-    /// - Throws: `checkpointFellBehind` if that event is not kept any more, with the range of those lost in `lsns`;
-    ///   `stalePosition` if the event it processed last was cut off, or is another copy's; `corrupted`, `missingSegment`,
-    ///   `closed`, `tooManyOpenFiles`, `io`.
-    public func resumePoint(of checkpoint: Checkpoint) throws(WalError) -> LSN {
-        try checkNotClosed()
-        return LSN(try core.store.resumePoint(of: checkpoint))
+        try core.removeCheckpoint(name)
     }
 }
 

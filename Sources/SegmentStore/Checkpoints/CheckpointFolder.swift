@@ -211,13 +211,23 @@ package struct CheckpointFolder: Sendable {
         do throws(StorageError) {
             try storage.unlink(path(name))
         } catch {
-            if error.isNotFound {
-                throw WalError(.unknownCheckpoint, "there is no checkpoint \(name)", path: path(name))
-            }
-            throw error.wal("remove the checkpoint \(name)")
+            guard error.isNotFound else { throw error.wal("remove the checkpoint \(name)") }
+            // Perhaps since an earlier try, which could not make it durable.
+            try syncRemoval(of: name)
+            throw WalError(.unknownCheckpoint, "there is no checkpoint \(name)", path: path(name))
         }
         if flaws.contains(.removesCheckpointsWithoutSync) { return }
-        try attempt("remove the checkpoint \(name)") { () throws(StorageError) in try storage.syncDirectory(folder) }
+        try syncRemoval(of: name)
+    }
+
+    private func syncRemoval(of name: String) throws(WalError) {
+        do throws(StorageError) {
+            try storage.syncDirectory(folder)
+        } catch {
+            // Without a folder there was never any.
+            if error.isNotFound { return }
+            throw error.wal("remove the checkpoint \(name)")
+        }
     }
 
     /// Removes what a stop left unfinished.

@@ -105,12 +105,13 @@ final class EventFeed: @unchecked Sendable {
 
     // MARK: Waiting
 
-    func wait() async throws(WalError) {
+    /// - Parameter isOver: whether the wait is over for another reason than an event.
+    func wait(orUntil isOver: () -> Bool = { false }) async throws(WalError) {
         try cursor?.beginWait()
         defer { cursor?.endWait() }
         let lsn = cursor?.nextLSN ?? 0
         try await core.signals.tasks.wait(for: delivery == .written ? .written(lsn) : .durable(lsn)) {
-            cursor?.hasNews() ?? true
+            isOver() || cursor?.hasNews() ?? true
         } started: {
         }
     }

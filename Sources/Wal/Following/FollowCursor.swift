@@ -45,6 +45,10 @@ struct FollowCursor: ~Copyable {
         }
     }
 
+    /// Of the frame of the last step.
+    var epoch: UInt32 { cursor.epoch }
+    var incarnation: UInt64 { cursor.incarnation }
+
     /// The event to come.
     var nextLSN: UInt64 { cursor.nextLSN }
 

@@ -12,7 +12,7 @@ internal import WalPlatform
 /// several threads at once. It holds the segment it is in and no other; dropping it frees that. It doesn't keep the log
 /// open: a log that is dropped closes, and the follower throws `closed`.
 public struct Follower: ~Copyable {
-    private var cursor: FollowCursor
+    var cursor: FollowCursor
     /// The rest of the frame the follower is in.
     private var run: RecordRun?
     private var hasEnded = false
@@ -52,6 +52,10 @@ public struct Follower: ~Copyable {
 
     /// How many events the follower could get now without waiting, but for those of the group it is in.
     public var lag: UInt64 { cursor.lag }
+
+    /// Of the event given out last.
+    var epoch: UInt32 { cursor.epoch }
+    var incarnation: UInt64 { cursor.incarnation }
 
     @inline(__always)
     mutating func nextView(_ timeout: Duration?) throws(WalError) -> RecordView? {

@@ -23,9 +23,16 @@ extension LogCore {
         }
     }
 
+    func removeCheckpoint(_ name: String) throws(WalError) {
+        try checkAlive()
+        try store.removeCheckpoint(name)
+        retainer.request(onlyIfHeld: true)
+    }
+
     private func save(_ body: () throws(WalError) -> Void) throws(WalError) {
         do throws(WalError) {
             try body()
+            retainer.request(onlyIfHeld: true)
         } catch {
             // Making the folder may have failed the log.
             if let cause = store.failure { throw committer.fail(cause) }

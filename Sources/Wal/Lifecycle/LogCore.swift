@@ -20,8 +20,8 @@ final class LogCore: Sendable {
     ///
     /// Held during system calls.
     let maintenanceLock = Lock()
-    /// What goes by itself; nil: nothing.
-    let retention: RetentionSchedule?
+    let retainer: Retainer
+    let consumers = Consumers()
     /// Of a log that another process writes.
     let poller: TailPoller?
     /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
@@ -75,7 +75,7 @@ final class LogCore: Sendable {
                 maintenance.kick()
                 hub?.post(.rolled(firstLSN: base, path: path))
             case .settled(let base, let path):
-                retention?.request()
+                retention?.noteSettled()
                 maintenance.kick()
                 hub?.post(.segmentSettled(firstLSN: base, path: path))
             case .sealed(let base, let path): hub?.post(.segmentSealed(firstLSN: base, path: path))
@@ -94,7 +94,6 @@ final class LogCore: Sendable {
         _ path: String, _ options: WriteAheadLog.Options, _ store: LogStore, _ counters: Counters,
         _ maintenance: MaintenanceSignal, _ retention: RetentionSchedule?, _ hub: ObserverHub?
     ) {
-        self.retention = retention
         self.path = path
         self.options = options
         self.store = store
@@ -106,9 +105,12 @@ final class LogCore: Sendable {
             largestUnit: store.largestUnit, isReadOnly: options.readOnly)
         signals = Signals(queue: queue)
         poller = options.readOnly ? TailPoller(pauses: options.pollInterval) : nil
+        retainer = Retainer(
+            retention, store: store, queue: queue, signals: signals, maintenance: maintenance,
+            maintenanceLock: maintenanceLock, hub: hub)
         committer = Committer(
             queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance,
-            retention: retention)
+            retainer: retainer)
     }
 
     private func startThreads() throws(WalError) {
@@ -228,6 +230,7 @@ final class LogCore: Sendable {
             return overflow ? Int64.max : sum
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
+        consumers.limit(to: timeout?.wholeNanoseconds)
         if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
         if queue.phase == .failed { return try shutdownFailed() }
         queue.requestRetry()

@@ -15,13 +15,13 @@ final class Committer: Sendable {
     let counters: Counters
     private let hub: ObserverHub?
     private let maintenance: MaintenanceSignal
-    private let retention: RetentionSchedule?
+    private let retainer: Retainer
 
     init(
         queue: AppendQueue, store: LogStore, signals: Signals, counters: Counters, hub: ObserverHub?,
-        maintenance: MaintenanceSignal, retention: RetentionSchedule?
+        maintenance: MaintenanceSignal, retainer: Retainer
     ) {
-        self.retention = retention
+        self.retainer = retainer
         self.counters = counters
         self.queue = queue
         self.store = store
@@ -44,6 +44,7 @@ final class Committer: Sendable {
         let bytes = head.block.end
         do throws(WalError) {
             try store.write(head.block)
+            try retainer.catchUp()
         } catch {
             throw failed(error)
         }
@@ -148,11 +149,8 @@ final class Committer: Sendable {
             if queue.setDiskFull(true) { hub?.post(.error(error)) }
             signals.diskFullAttempts.increment()
             signals.wakeEverybody()
-            if let retention {
-                // What may go anyway makes room.
-                retention.request()
-                maintenance.kick()
-            }
+            // What may go anyway makes room.
+            retainer.request()
             // The writer may be asleep, the caller having led: trying again on a timer is the writer's to do.
             queue.wakeWriter()
             return error

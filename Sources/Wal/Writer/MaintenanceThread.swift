@@ -43,7 +43,7 @@ struct MaintenanceThread: ~Copyable {
                 signal.waitDeeply(while: seen) { !signal.stops }
             } else if now < notBefore {
                 signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
-            } else if core.retention?.nanosecondsLeft(now: now) == 0 {
+            } else if core.retainer.schedule?.nanosecondsLeft(now: now) == 0 {
                 retain(now)
             } else if !step(settlingAt: backlog) {
                 rest(seen)
@@ -53,7 +53,7 @@ struct MaintenanceThread: ~Copyable {
 
     /// Runs a pass of retention.
     private mutating func retain(_ now: Int64) {
-        guard let schedule = core.retention else { return }
+        guard let schedule = core.retainer.schedule else { return }
         schedule.begin(now: now)
         do throws(WalError) {
             _ = try core.applyRetention(schedule.policy)
@@ -98,7 +98,7 @@ struct MaintenanceThread: ~Copyable {
         guard now.durable != recordedLSN || store.unsettledCount > 0 else {
             let recorded = recordedLSN
             let store = self.store
-            let left = core.retention?.nanosecondsLeft(now: SystemClock.monotonicNanoseconds())
+            let left = core.retainer.schedule?.nanosecondsLeft(now: SystemClock.monotonicNanoseconds())
             signal.waitDeeply(while: seen, timeoutNanoseconds: left) {
                 !signal.stops && store.durableLSN == recorded
             }

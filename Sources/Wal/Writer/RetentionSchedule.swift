@@ -5,7 +5,11 @@ internal import WalPlatform
 /// When the maintenance thread looks at what the log keeps: after segments were settled, on request, and, where age counts, on
 /// a timer. Without a policy, never; without a limit of age there is no timer.
 final class RetentionSchedule: Sendable {
+    /// So many settled segments may come before a pass must not wait for the maintenance thread any more.
+    private static let overdueSegments = 4
+
     let policy: Retention
+    private let settled = Atomic<Int>(0)
     private let interval: Int64?
     private let isRequested = Atomic<Bool>(true)
     private let nextByTimer: Atomic<Int64>
@@ -17,6 +21,14 @@ final class RetentionSchedule: Sendable {
         interval = policy.maxAge == nil ? nil : options.retentionInterval.wholeNanoseconds
         nextByTimer = Atomic(.max)
     }
+
+    /// A segment was settled: a pass is due. The maintenance thread must be kicked after.
+    func noteSettled() {
+        settled.add(1, ordering: .relaxed)
+        request()
+    }
+
+    var isOverdue: Bool { settled.load(ordering: .relaxed) >= Self.overdueSegments }
 
     /// Asks for a pass; the maintenance thread must be kicked after.
     func request() {
@@ -33,6 +45,7 @@ final class RetentionSchedule: Sendable {
     /// A pass begins.
     func begin(now: Int64) {
         isRequested.store(false, ordering: .sequentiallyConsistent)
+        settled.store(0, ordering: .relaxed)
         guard let interval else { return }
         let (next, overflow) = now.addingReportingOverflow(interval)
         nextByTimer.store(overflow ? .max : next, ordering: .relaxed)

@@ -35,6 +35,8 @@ struct WriterThread: ~Copyable {
     private var lingeredLast: Int64 = 0
     private var unsyncedSince: Int64?
     private var retriesAt: Int64 = 0
+    /// When all that the log had to drain was on stable storage.
+    private var drainedAt: Int64?
 
     /// - Parameter core: a core whose commit token is held on behalf of this thread.
     init(core: LogCore) {
@@ -118,6 +120,14 @@ struct WriterThread: ~Copyable {
         }
     }
 
+    /// How long consumers are still given to process what is left and to save how far they have come.
+    private mutating func nanosecondsForConsumers(now: Int64) -> Int64 {
+        guard core.consumers.areBusy else { return 0 }
+        let start = drainedAt ?? now
+        drainedAt = start
+        return start + core.consumers.patienceNanoseconds - now
+    }
+
     /// Looks at the state and decides; says in the queue, under its lock, whether the next event must wake this thread.
     private mutating func plan() -> Step {
         let now = SystemClock.monotonicNanoseconds()
@@ -137,7 +147,11 @@ struct WriterThread: ~Copyable {
             return .sleep(nanoseconds: retriesAt - now)
         }
         state.pointee.wantsRetry = false
-        if queue.phase == .draining { return isEmpty && isSettled ? .closeCleanly : .commitDurably }
+        if queue.phase == .draining {
+            guard isEmpty && isSettled else { return .commitDurably }
+            let left = nanosecondsForConsumers(now: now)
+            return left > 0 ? .sleep(nanoseconds: left) : .closeCleanly
+        }
         let wantsWrite = state.pointee.wantsWrite
         state.pointee.wantsWrite = false
         if state.pointee.wantsSync {

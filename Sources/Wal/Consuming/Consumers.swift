@@ -1,0 +1,31 @@
+internal import Synchronization
+internal import WalPlatform
+
+/// The consumers of a log that a shutdown gives a moment: to process what is left, and to save how far they have come while
+/// the log is still open.
+final class Consumers: Sendable {
+    /// How long a shutdown waits for them, once all else is done.
+    static let grace: Int64 = 1_000_000_000
+
+    private let running = Atomic<Int>(0)
+    private let patience = Atomic<Int64>(grace)
+
+    /// Whether any has not yet saved all it will.
+    var areBusy: Bool { running.load(ordering: .acquiring) > 0 }
+
+    /// How long to wait for them, in nanoseconds.
+    var patienceNanoseconds: Int64 { patience.load(ordering: .relaxed) }
+
+    /// A shutdown that may last so long begins.
+    func limit(to timeout: Int64?) {
+        if let timeout { patience.store(min(Self.grace, max(0, timeout / 2)), ordering: .relaxed) }
+    }
+
+    func begin() {
+        running.add(1, ordering: .acquiringAndReleasing)
+    }
+
+    func settle() {
+        running.subtract(1, ordering: .acquiringAndReleasing)
+    }
+}

@@ -1,0 +1,75 @@
+internal import SegmentStore
+internal import Synchronization
+internal import WalPlatform
+
+/// Runs the passes of retention, for whoever finds one due: the maintenance thread, a caller, or, where that thread can't keep
+/// up, the one who writes.
+final class Retainer: Sendable {
+    /// What goes by itself; nil: nothing.
+    let schedule: RetentionSchedule?
+    private let store: LogStore
+    private let queue: AppendQueue
+    private let signals: Signals
+    private let maintenance: MaintenanceSignal
+    private let maintenanceLock: Lock
+    private let hub: ObserverHub?
+    /// Whether checkpoints held something back in the last pass.
+    private let isHeld = Atomic<Bool>(false)
+
+    init(
+        _ schedule: RetentionSchedule?, store: LogStore, queue: AppendQueue, signals: Signals,
+        maintenance: MaintenanceSignal, maintenanceLock: Lock, hub: ObserverHub?
+    ) {
+        self.schedule = schedule
+        self.store = store
+        self.queue = queue
+        self.signals = signals
+        self.maintenance = maintenance
+        self.maintenanceLock = maintenanceLock
+        self.hub = hub
+    }
+
+    /// Drops what the policy doesn't keep, and tells the observer.
+    ///
+    /// - Parameter check: throws if the log is in no state for it; called when nobody else changes the files.
+    func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
+        let report = try maintenanceLock.withLock { () throws(WalError) in
+            try check()
+            return try store.applyRetention(policy)
+        }
+        isHeld.store(!report.held.isEmpty, ordering: .releasing)
+        if !report.removed.isEmpty {
+            // Removing may have synced.
+            signals.durable.wakeAll()
+            signals.followers.wakeAll()
+            signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+            // There may be room now.
+            if queue.isDiskFull { queue.requestRetry() }
+            maintenance.kick()
+        }
+        if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
+            hub?.post(.retained(report))
+        }
+        return report
+    }
+
+    /// Runs a pass for the writer if too many segments have come since the last one: the disk's use is bounded however busy the
+    /// maintenance thread is. The caller holds the commit token.
+    func catchUp() throws(WalError) {
+        guard let schedule, schedule.isOverdue else { return }
+        schedule.begin(now: SystemClock.monotonicNanoseconds())
+        do throws(WalError) {
+            _ = try pass(schedule.policy)
+        } catch {
+            if store.failure != nil { throw error }
+            hub?.post(.error(error))
+        }
+    }
+
+    /// Something may go now that could not before: the disk is full, or a checkpoint has moved on.
+    func request(onlyIfHeld: Bool = false) {
+        guard let schedule, !onlyIfHeld || isHeld.load(ordering: .acquiring) else { return }
+        schedule.request()
+        maintenance.kick()
+    }
+}

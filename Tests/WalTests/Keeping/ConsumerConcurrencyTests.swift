@@ -1,0 +1,260 @@
+import SegmentStore
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+/// The state of a consumer that notices a gap, a repeat, or an order that is not that of the log.
+private struct Tally: Equatable {
+    var last: UInt64 = 0
+    var sum: UInt64 = 0
+
+    init(_ state: [UInt8]? = nil) {
+        guard let state, state.count == 16 else { return }
+        state.withUnsafeBytes {
+            last = $0.loadUnaligned(as: UInt64.self)
+            sum = $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        }
+    }
+
+    var bytes: [UInt8] {
+        withUnsafeBytes(of: last) { Array($0) } + withUnsafeBytes(of: sum) { Array($0) }
+    }
+
+    mutating func take(_ lsn: LSN, _ payload: [UInt8]) {
+        #expect(lsn.rawValue == last + 1)
+        last = lsn.rawValue
+        sum = sum &* 31 &+ UInt64(payload.first ?? 0)
+    }
+
+    /// That of the first so many events.
+    static func expected(_ count: UInt64) -> Tally {
+        var tally = Tally()
+        for number in 0..<count { tally.take(LSN(number + 1), [UInt8(truncatingIfNeeded: number)]) }
+        return tally
+    }
+}
+
+@Suite("A consumer goes on where its checkpoint stands, without a gap, and many run at once")
+struct ConsumerConcurrencyTests {
+    private func open(_ disk: SimulatedDisk, _ change: (inout WriteAheadLog.Options) -> Void = { _ in }) throws
+        -> WriteAheadLog
+    {
+        var options = testOptions(disk.storage, segmentSize: 16 << 10)
+        change(&options)
+        return try WriteAheadLog.open(at: "/log", options: options)
+    }
+
+    private func append(_ log: WriteAheadLog, _ count: Int) throws {
+        for _ in 0..<count {
+            let number = log.lastAssignedLSN.rawValue
+            try log.append([UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 100))
+        }
+    }
+
+    @Test("It restores its state, goes on, and stops when told", .timeLimit(.minutes(1)))
+    func stops() throws {
+        let log = try open(SimulatedDisk())
+        try append(log, 100)
+        var options = ConsumerOptions()
+        options.checkpointEvery = 7
+        for end in [10, 11, 40, 100] as [UInt64] {
+            var tally = Tally()
+            let report = try log.consume(
+                "a", options: options, restore: { tally = Tally($0) }, save: { tally.bytes }
+            ) { event in
+                tally.take(event.lsn, event.payloadBytes)
+                return event.lsn.rawValue == end ? .stop : .continue
+            }
+            #expect(report == ConsumerReport(reason: .stopped, processedLSN: LSN(end), checkpointLSN: LSN(end)))
+            #expect(try log.checkpoint("a").position.lsn == LSN(end))
+            #expect(tally == .expected(end))
+        }
+    }
+
+    @Test("An event whose processing throws counts as not processed", .timeLimit(.minutes(1)))
+    func throwing() throws {
+        struct Refusal: Error {}
+        let log = try open(SimulatedDisk())
+        try append(log, 100)
+        var options = ConsumerOptions()
+        options.checkpointEvery = 10
+        #expect(throws: Refusal.self) {
+            try log.consume("a", options: options) { event in
+                if event.lsn == 25 { throw Refusal() }
+                return .continue
+            }
+        }
+        #expect(try log.checkpoint("a").position.lsn == 20)
+        var first: LSN?
+        try log.consume("a", options: options) { event in
+            first = event.lsn
+            return .stop
+        }
+        #expect(first == 21)
+    }
+
+    @Test("A checkpoint is saved after a while, also when no more events come", .timeLimit(.minutes(1)))
+    func savesWhenIdle() async throws {
+        let log = try open(SimulatedDisk())
+        try append(log, 5)
+        var options = ConsumerOptions()
+        options.checkpointInterval = .milliseconds(5)
+        let (blocking, suspending) = (options, options)
+        let thread = try SystemThread(name: "consumer") {
+            _ = try? log.consume("blocking", options: blocking) { _ in .continue }
+        }
+        let task = Task { try await log.consume("suspending", options: suspending) { _ in .continue } }
+        for name in ["blocking", "suspending"] {
+            try await eventually { (try? log.checkpoint(name).position.lsn) == 5 }
+        }
+        try append(log, 1)
+        for name in ["blocking", "suspending"] {
+            try await eventually { (try? log.checkpoint(name).position.lsn) == 6 }
+        }
+        try await log.shutdown()
+        thread.join()
+        #expect(try await task.value.reason == .logEnded)
+    }
+
+    @Test(
+        "Consumers of all kinds see every event, and have saved their last when the log is shut down",
+        .timeLimit(.minutes(1)))
+    func many() async throws {
+        let disk = SimulatedDisk()
+        let log = try open(disk) { $0.retention = Retention(maxSegments: 2) }
+        let count = 12
+        try append(log, 3)
+        let finished = Shared(0)
+        // Registered first: what they have not processed is held.
+        for number in 0..<count { try await log.saveCheckpoint("consumer-\(number)", at: 0, state: Tally().bytes) }
+        let threads = try (0..<count / 2).map { number in
+            try SystemThread(name: "consumer") {
+                var tally = Tally()
+                var options = ConsumerOptions()
+                options.checkpointEvery = 10 + number * 20
+                let report = try? log.consume(
+                    "consumer-\(number)", options: options, restore: { tally = Tally($0) }, save: { tally.bytes }
+                ) { event in
+                    tally.take(event.lsn, event.payloadBytes)
+                    return .continue
+                }
+                #expect(report?.reason == .logEnded)
+                #expect(tally == .expected(1003))
+                finished.update { $0 += 1 }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in count / 2..<count {
+                group.addTask {
+                    let tally = Shared(Tally())
+                    var options = ConsumerOptions()
+                    options.checkpointEvery = 10 + number * 20
+                    let report = try await log.consume(
+                        "consumer-\(number)", options: options, restore: { tally.value = Tally($0) },
+                        save: { tally.value.bytes }
+                    ) { event in
+                        tally.update { $0.take(event.lsn, event.payload) }
+                        return .continue
+                    }
+                    #expect(report.reason == .logEnded)
+                    #expect(tally.value == .expected(1003))
+                    finished.update { $0 += 1 }
+                }
+            }
+            group.addTask {
+                for _ in 0..<100 {
+                    try append(log, 10)
+                    await Task.yield()
+                }
+                try await log.shutdown()
+            }
+            try await group.waitForAll()
+        }
+        for thread in threads { thread.join() }
+        #expect(finished.value == count)
+        let again = try open(disk)
+        for number in 0..<count {
+            let checkpoint = try await again.checkpoint("consumer-\(number)")
+            #expect(checkpoint.position.lsn == 1003)
+            #expect(Tally(checkpoint.state) == .expected(1003))
+        }
+        #expect(try await again.applyRetention(Retention(maxSegments: 1)).held.isEmpty)
+        #expect(again.firstLSN > 1)
+    }
+
+    @Test(
+        "After a power cut state and position belong together, and no event is missed", .timeLimit(.minutes(1)),
+        arguments: 1...6)
+    func powerCut(_ seed: UInt64) throws {
+        let disk = SimulatedDisk()
+        let log = try open(disk)
+        let processed = Shared<UInt64>(0)
+        let thread = try SystemThread(name: "consumer") {
+            var tally = Tally()
+            var options = ConsumerOptions()
+            options.checkpointEvery = 3
+            _ = try? log.consume("a", options: options, restore: { tally = Tally($0) }, save: { tally.bytes }) {
+                event in
+                tally.take(event.lsn, event.payloadBytes)
+                processed.value = event.lsn.rawValue
+                return .continue
+            }
+        }
+        try append(log, 200)
+        waitUntil { processed.value >= seed * 30 }
+        let cut = disk.crash(.random, seed: seed)
+        try log.close()
+        thread.join()
+        let again = try open(cut)
+        // Durable events alone were given out, so those are all there.
+        #expect(again.lastLSN.rawValue >= seed * 30)
+        let last = again.lastLSN.rawValue
+        var tally = Tally()
+        try again.consume("a", restore: { tally = Tally($0) }, save: { tally.bytes }) { event in
+            tally.take(event.lsn, event.payloadBytes)
+            return event.lsn.rawValue == last ? .stop : .continue
+        }
+        #expect(tally == .expected(last))
+    }
+
+    @Test("A consumer may shut the log down itself, and a cancelled one ends", .timeLimit(.minutes(1)))
+    func endsFromWithin() async throws {
+        let disk = SimulatedDisk()
+        let log = try open(disk)
+        try append(log, 10)
+        let report = try await log.consume("a") { event in
+            if event.lsn == 10 { try await log.shutdown() }
+            return .continue
+        }
+        #expect(report.reason == .logEnded && report.processedLSN == 10)
+        let again = try open(disk)
+        let task = Task { try await again.consume("b") { _ in .continue } }
+        try await eventually { (try? again.checkpoint("b")) != nil }
+        task.cancel()
+        await #expect(throws: WalError.self) { try await task.value }
+        // Nobody is waited for any more.
+        try await again.shutdown()
+        #expect(disk.openHandles == 0)
+    }
+
+    @Test("One that can't go on says why; one without a checkpoint starts where it is told")
+    func starts() throws {
+        let log = try open(SimulatedDisk())
+        try append(log, 50)
+        var options = ConsumerOptions()
+        options.start = 20
+        var first: LSN?
+        try log.consume("late", options: options) { event in
+            first = event.lsn
+            return .stop
+        }
+        #expect(first == 20)
+        try log.truncate(before: 40)
+        #expect(code { try log.consume("late") { _ in .stop } } == .checkpointFellBehind)
+        #expect(code { try log.consume("other", options: options) { _ in .stop } } == .truncated)
+        options.checkpointEvery = 0
+        #expect(code { try log.consume("other", options: options) { _ in .stop } } == .invalidOption)
+        #expect(code { try log.consume("Not a name") { _ in .stop } } == .invalidArgument)
+    }
+}
