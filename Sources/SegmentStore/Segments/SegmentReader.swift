@@ -102,6 +102,11 @@ package final class SegmentReader {
         return true
     }
 
+    /// Whether the segment was sealed since by another process, so that where it ends must be read anew.
+    package var isOutdated: Bool {
+        !wasSealed && segment.info.withLock { $0.state == .sealed && $0.end == nil }
+    }
+
     private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {
         do throws(StorageError) {
             return try headers.open(segment)
