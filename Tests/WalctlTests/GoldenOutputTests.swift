@@ -42,7 +42,7 @@ struct GoldenOutputTests {
                 ["checkpoint", "LOG", "set", "billing", "--lsn", "3"], ["checkpoint", "LOG", "get", "nobody"],
                 ["checkpoint", "LOG", "set", "Bad/Name", "--lsn", "1"],
                 ["checkpoint", "LOG", "set", "billing", "--lsn", "99999"],
-                ["cat", "LOG", "--checkpoint", "billing", "--limit", "1"],
+                ["cat", "LOG", "--checkpoint", "billing", "--limit", "1", "--hex"],
                 ["checkpoint", "LOG", "remove", "billing"], ["checkpoint", "LOG", "list", "--json"],
             ]),
         Session(
@@ -67,7 +67,11 @@ struct GoldenOutputTests {
             transcript +=
                 "$ walctl \(command.joined(separator: " "))\n\(result.text)\(result.errors)[\(result.status)]\n\n"
         }
-        try compare(transcript.replacingOccurrences(of: folder.log, with: "LOG"), "\(session.name).txt")
+        transcript = transcript.replacingOccurrences(of: folder.log, with: "LOG")
+        // How well a block packs is up to the version of libzstd.
+        transcript = transcript.replacingOccurrences(
+            of: #""(fileBytes|ratio)":[\d.]+"#, with: #""$1":0"#, options: .regularExpression)
+        try compare(transcript, "\(session.name).txt")
     }
 
     @Test(arguments: commands + ["walctl"])
@@ -76,7 +80,9 @@ struct GoldenOutputTests {
         let shell = URL(fileURLWithPath: "/usr/bin/env")
         let result = try Tool.run(shell, ["COLUMNS=100", Tool.executable.path] + arguments)
         #expect(result.status == 0)
-        for line in result.text.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+        for line in result.text.split(separator: "\n") where !line.hasPrefix("USAGE:") {
+            #expect(line.count <= 100, "\(line)")
+        }
         try compare(result.text, "help-\(command).txt")
     }
 
@@ -86,10 +92,9 @@ struct GoldenOutputTests {
         #expect(result.status == 0)
         for command in Self.commands { #expect(result.text.contains(command), "\(command)") }
         guard shell == "bash" else { return }
-        let file = try Folder().file("completions", result.output)
-        #expect(
-            try Tool.run(URL(fileURLWithPath: "/bin/sh"), ["-c", "! command -v bash || bash -n \(file.path)"]).status
-                == 0)
+        let folder = try Folder()
+        let file = try folder.file("completions", result.output)
+        #expect(try Tool.run(URL(fileURLWithPath: "/usr/bin/env"), ["bash", "-n", file.path]).status == 0)
     }
 
     private func compare(_ text: String, _ name: String) throws {

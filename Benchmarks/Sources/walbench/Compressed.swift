@@ -16,10 +16,14 @@ struct VariedPayload {
 
     mutating func next(_ number: Int) -> [UInt8] {
         let kinds = ["order.placed", "order.paid", "order.shipped", "cart.changed"]
-        var text = #"{"id":"\#(String(random(), radix: 16))","type":"\#(kinds[Int(random() % 4)])","customer":\#(random() % 100_000),"#
-        text += #""item":"SKU-\#(random() % 20_000)","quantity":\#(random() % 9 + 1),"cents":\#(random() % 200_000),"at":\#(1_700_000_000_000 + number * 3)"#
+        var text =
+            #"{"id":"\#(String(random(), radix: 16))","type":"\#(kinds[Int(random() % 4)])","customer":\#(random() % 100_000),"#
+        text +=
+            #""item":"SKU-\#(random() % 20_000)","quantity":\#(random() % 9 + 1),"cents":\#(random() % 200_000),"at":\#(1_700_000_000_000 + number * 3)"#
         var bytes = Array(text.utf8)
-        while bytes.count < size { bytes += Array(#","currency":"EUR","country":"DE","channel":"web","note":"","vip":false"#.utf8) }
+        while bytes.count < size {
+            bytes += Array(#","currency":"EUR","country":"DE","channel":"web","note":"","vip":false"#.utf8)
+        }
         return Array(bytes.prefix(size))
     }
 }
@@ -81,9 +85,15 @@ struct CompressedRun {
                 let time = try seconds { try compressed.compress(.zstd(level: level)) }
                 let sealed = try compressed.segments().filter(\.isCompressed)
                 let (count, bytes, raw) = sealed.reduce((0.0, 0.0, 0.0)) {
-                    ($0.0 + Double($1.lastLSN.rawValue - $1.firstLSN.rawValue + 1), $0.1 + Double($1.fileSize), $0.2 + Double($1.rawBytes))
+                    (
+                        $0.0 + Double($1.lastLSN.rawValue - $1.firstLSN.rawValue + 1), $0.1 + Double($1.fileSize),
+                        $0.2 + Double($1.rawBytes)
+                    )
                 }
-                print(String(format: "  %-24@ %6.1f   ratio %.2f, packed and read back at %.2f GB/s", "zstd level \(level)" as NSString, bytes / count, raw / bytes, raw / time / 1e9))
+                print(
+                    String(
+                        format: "  %-24@ %6.1f   ratio %.2f, packed and read back at %.2f GB/s",
+                        "zstd level \(level)" as NSString, bytes / count, raw / bytes, raw / time / 1e9))
                 try compressed.shutdown()
             }
         }
@@ -109,7 +119,9 @@ struct CompressedRun {
                     let time = try seconds {
                         if index == 0 {
                             let total = files.reduce(Int64(0)) { $0 + floor_unpack($1) }
-                            guard total == Int64(raw) else { throw BenchmarkError.wrongContents("unpacked \(total) bytes") }
+                            guard total == Int64(raw) else {
+                                throw BenchmarkError.wrongContents("unpacked \(total) bytes")
+                            }
                         } else {
                             var reading = options()
                             reading.readOnly = true
@@ -132,7 +144,10 @@ struct CompressedRun {
             print("W13 replay of compressed segments, \(size) B events, level \(level), \(raw >> 20) MiB raw")
             for result in results {
                 let (rates, cores) = (result.rates.sorted(), result.cores.sorted())
-                print(String(format: "  %-24@ median %5.2f GB/s raw  [%.2f – %.2f], %.2f cores", result.name as NSString, rates[rates.count / 2], rates.first ?? 0, rates.last ?? 0, cores[cores.count / 2]))
+                print(
+                    String(
+                        format: "  %-24@ median %5.2f GB/s raw  [%.2f – %.2f], %.2f cores", result.name as NSString,
+                        rates[rates.count / 2], rates.first ?? 0, rates.last ?? 0, cores[cores.count / 2]))
             }
         }
     }
