@@ -67,6 +67,7 @@ package final class SegmentReader {
                     segment: segment, header: header, end: end, window: window, footer: footer,
                     entry: entry, wasSealed: state == .sealed, file: file)
             }
+            ahead?.rest()
             guard access == .mapped else {
                 return SegmentReader(
                     segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
