@@ -135,6 +135,7 @@ struct HistoryTests {
             accepted.removeLast(accepted.count - Int(last))
             batches = batches.filter { $0.value <= last }
             (written, durable) = (last, last)
+            next = min(next, last + 1)
             #expect(log.lastLSN.rawValue == last && log.lastAssignedLSN.rawValue == last)
         }
 

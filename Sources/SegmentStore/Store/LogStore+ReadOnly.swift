@@ -81,8 +81,10 @@ extension LogStore {
             if let moved = refreshForward(&state) { return moved }
             let plan = try Self.settledPlan(directory, options: options, environment: environment)
             if plan.isNew { throw WalError(.notFound, "there is no log any more", path: directory) }
-            // A log that was cut, or is shorter than it was, has other files under the same names.
-            let wasCut = plan.superblock.cutEpoch != cutEpoch.load(ordering: .relaxed)
+            // A log that was cut, or is shorter than it was, has other files under the same names. A cut that was not finished
+            // when it was last looked at has replaced one since.
+            let wasCut =
+                plan.superblock.cutEpoch != state.superblock.cutEpoch || state.superblock.cutKind != .none
             let goesOn = !wasCut && plan.end.lsn >= written.load(ordering: .relaxed)
             let known = goesOn ? catalog.withLock { $0.segments } : []
             var fresh = Self.readOnlyCatalog(plan, directory: directory, known: known)

@@ -105,7 +105,8 @@ extension LogStore {
     /// Whether the superblock is a later one of the same life of the log.
     private func continues(_ now: Superblock, _ before: Superblock) -> Bool {
         now.identity == identity && now.epoch == before.epoch && now.incarnation == before.incarnation
-            && now.cutKind == .none && now.cutEpoch == before.cutEpoch && now.generation >= before.generation
+            && now.cutKind == .none && before.cutKind == .none && now.cutEpoch == before.cutEpoch
+            && now.generation >= before.generation
             && now.features == before.features
     }
 
@@ -163,6 +164,7 @@ extension LogStore {
     private func publish(_ now: Superblock, begun: [Segment], last: UInt64, durable newest: UInt64) {
         catalog.withLock { catalog in
             catalog.segments.append(contentsOf: begun)
+            catalog.epochBeforeFirst = now.epochBeforeFirst
             if let oldest = catalog.segments.first, oldest.sequence < now.firstSequence {
                 let count = catalog.segments.prefix { $0.sequence < now.firstSequence }.count
                 for segment in catalog.segments[..<count] { segment.info.withLock { $0.isRemoved = true } }
