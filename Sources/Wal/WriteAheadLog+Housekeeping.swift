@@ -82,6 +82,13 @@ extension WriteAheadLog {
         return try core.store.segments()
     }
 
+    /// The segments, oldest first, suspending meanwhile; see the synchronous form.
+    ///
+    /// - Throws: as the synchronous form, and `noThread`.
+    public func segments() async throws(WalError) -> [SegmentInfo] {
+        try await onThread { () throws(WalError) in try self.segments() }
+    }
+
     /// Reads all of the log, verifies every checksum, and says what is wrong.
     ///
     /// Blocks for as long as reading takes, with read calls and never through a map; appends go on meanwhile. Damage is
@@ -110,7 +117,8 @@ extension WriteAheadLog {
 
     /// Looks again at what the writer of a log opened for reading has done since.
     ///
-    /// Blocks for disk reads, as many as opening needs. Iterators made before keep the end they had.
+    /// Blocks for disk reads: those of what is new, or as many as opening needs if the writer has changed. Iterators made before
+    /// keep the end they had.
     ///
     /// - Returns: whether the end has moved: on, or back where the log was cut. Of a log that is open for writing, always
     ///   false.
@@ -120,6 +128,16 @@ extension WriteAheadLog {
         try checkNotClosed()
         guard core.options.readOnly else { return false }
         return try core.refresh()
+    }
+
+    /// Looks again at what the writer of a log opened for reading has done since, suspending meanwhile; see the synchronous
+    /// form.
+    ///
+    /// - Returns: whether there are new events.
+    /// - Throws: as the synchronous form, and `noThread`.
+    @discardableResult
+    public func refresh() async throws(WalError) -> Bool {
+        try await onThread { () throws(WalError) in try self.refresh() }
     }
 
     private func checkChangeable() throws(WalError) {

@@ -100,7 +100,8 @@ public final class WriteAheadLog: Sendable {
     /// The newest event on stable storage; one below ``firstLSN`` if there is none. While the log is open it
     /// goes back only where ``truncate(after:overridingCheckpoints:)`` cuts.
     ///
-    /// Of a log opened for reading: what the superblock records, which lags behind while a writer is at work.
+    /// Of a log opened for reading: the newest that something on disk says was durable when it was opened or last looked at,
+    /// which lags behind while a writer is at work.
     public var durableLSN: LSN { LSN(core.store.durableLSN) }
 
     /// The newest event accepted; of a log opened for reading, the newest seen.

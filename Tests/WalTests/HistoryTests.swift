@@ -17,6 +17,8 @@ struct HistoryTests {
         /// Newest LSN known to be durable, and to be in the file.
         var durable: UInt64 = 0
         var written: UInt64 = 0
+        /// The next event that a follower must get.
+        var next: UInt64 = 1
         /// Ends of batches by the LSN of their first event, none of which may survive in part.
         var batches: [UInt64: UInt64] = [:]
 
@@ -39,7 +41,7 @@ struct HistoryTests {
         }
 
         mutating func step() throws {
-            switch below(40) {
+            switch below(44) {
             case 0..<12: try append()
             case 12..<17: try appendBatch()
             case 17..<20: try appendExpecting()
@@ -57,6 +59,7 @@ struct HistoryTests {
             case 31..<33: try truncate()
             case 33: try check()
             case 34: try cut()
+            case 40..<44: try follow()
             case 35: try reopen { try $0.shutdown() }
             case 36: try reopen { try $0.close() }
             default: try crash()
@@ -132,6 +135,7 @@ struct HistoryTests {
             accepted.removeLast(accepted.count - Int(last))
             batches = batches.filter { $0.value <= last }
             (written, durable) = (last, last)
+            next = min(next, last + 1)
             #expect(log.lastLSN.rawValue == last && log.lastAssignedLSN.rawValue == last)
         }
 
@@ -150,6 +154,26 @@ struct HistoryTests {
                     return
                 }
             }
+        }
+
+        /// A follower that starts where the last one ended gets the same events as everybody, durable ones only.
+        mutating func follow() throws {
+            next = min(max(next, first), log.lastAssignedLSN.rawValue + 1)
+            let delivery: Delivery = below(2) == 0 ? .durable : .written
+            var follower = try log.follow(from: LSN(next), delivering: delivery)
+            if below(2) == 0 { try log.sync() }
+            let due = delivery == .durable ? log.durableLSN.rawValue : log.lastLSN.rawValue
+            if below(3) == 0 { try log.rotate() }
+            while next <= due {
+                guard let event = try follower.nextOwned(timeout: .seconds(30)) else { break }
+                guard event.lsn.rawValue == next, event.payload == accepted[Int(next) - 1] else {
+                    Issue.record("the follower got \(event.lsn) in place of \(next)")
+                    return
+                }
+                next += 1
+            }
+            #expect(next == max(due + 1, next))
+            durable = max(durable, delivery == .durable ? due : 0)
         }
 
         mutating func reopen(_ end: (WriteAheadLog) throws -> Void) throws {
@@ -186,6 +210,7 @@ struct HistoryTests {
             accepted.removeLast(accepted.count - Int(min(last, UInt64(accepted.count))))
             batches = batches.filter { $0.value <= last }
             written = last
+            next = min(next, last + 1)
             try check()
         }
     }

@@ -20,6 +20,17 @@ struct IdleTests {
         return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
     }
 
+    /// How often threads of the process went to sleep.
+    static func voluntarySwitches() -> Int {
+        var usage = rusage()
+        #if canImport(Glibc)
+        getrusage(CInt(RUSAGE_SELF.rawValue), &usage)
+        #else
+        getrusage(RUSAGE_SELF, &usage)
+        #endif
+        return Int(usage.ru_nvcsw)
+    }
+
     @Test("The counters answer in every state", .timeLimit(.minutes(1)))
     func statistics() throws {
         let gate = DiskGate()
@@ -66,6 +77,45 @@ struct IdleTests {
                 precondition(IdleTests.processorSeconds() - before < 0.2, "the idle log is busy")
                 try log.shutdown()
             }
+        }
+    }
+
+    @Test(
+        "Those who wait for events sleep, threads and tasks, also beside another process's log", .timeLimit(.minutes(1))
+    )
+    func followersSleep() async {
+        await #expect(processExitsWith: .success) {
+            let disk = SimulatedDisk()
+            let log = try await WriteAheadLog.open(at: "/sleeps", options: testOptions(disk.storage))
+            try await log.appendDurably("1")
+            var options = testOptions(disk.storage)
+            options.readOnly = true
+            let other = try await WriteAheadLog.open(at: "/sleeps", options: options)
+            let seen = Shared(0)
+            for log in [log, other] {
+                for delivery in [Delivery.durable, .written] {
+                    for _ in 0..<8 {
+                        _ = try SystemThread(name: "follower") {
+                            try? log.follow(delivering: delivery) { _ in
+                                seen.update { $0 += 1 }
+                                return .continue
+                            }
+                        }
+                        Task {
+                            for try await _ in log.events(delivering: delivery) { seen.update { $0 += 1 } }
+                        }
+                    }
+                }
+            }
+            waitUntil { seen.value == 64 }
+            SystemClock.sleep(nanoseconds: 400_000_000)
+            let before = (IdleTests.processorSeconds(), IdleTests.voluntarySwitches())
+            SystemClock.sleep(nanoseconds: 600_000_000)
+            precondition(IdleTests.processorSeconds() - before.0 < 0.1, "followers are busy")
+            // The poller of the log that is open for reading alone wakes some times a second, whatever follows it.
+            precondition(IdleTests.voluntarySwitches() - before.1 < 40, "followers wake without a reason")
+            try await log.appendDurably("2")
+            waitUntil { seen.value == 128 }
         }
     }
     #endif

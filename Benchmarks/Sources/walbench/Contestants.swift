@@ -44,7 +44,9 @@ struct AppendRun {
             count += 1
             return .continue
         }
-        guard count == share * threads else { throw BenchmarkError.wrongContents("\(count) events of \(share * threads)") }
+        guard count == share * threads else {
+            throw BenchmarkError.wrongContents("\(count) events of \(share * threads)")
+        }
     }
 
     /// The floor, with its files growing (0), allocated (1) or prewritten (2).
@@ -67,7 +69,9 @@ struct AppendRun {
         }
         floor_close(log)
         var digest: UInt64 = 0
-        guard floor_replay(directory, &digest) == Int64(share * threads) else { throw BenchmarkError.wrongContents("floor") }
+        guard floor_replay(directory, &digest) == Int64(share * threads) else {
+            throw BenchmarkError.wrongContents("floor")
+        }
         return Measurement(seconds: time, events: share * threads)
     }
 
@@ -108,7 +112,9 @@ struct ReplayRun {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         guard let log = floor_open(directory, 64 << 20, 0) else { throw BenchmarkError.floor("open") }
         var payload = Payload(size: size)
-        for number in 0..<events { payload.with(UInt64(number)) { _ = floor_append(log, $0.baseAddress, UInt32($0.count)) } }
+        for number in 0..<events {
+            payload.with(UInt64(number)) { _ = floor_append(log, $0.baseAddress, UInt32($0.count)) }
+        }
         _ = floor_flush(log)
         floor_close(log)
     }

@@ -4,7 +4,7 @@ import Wal
 
 /// Measures this engine beside the floor, the contestants in turn within each round (A B C A B C).
 ///
-///     walbench [--rounds N] [--scale X] [--workload W1|W2|W2b|W7|W12|W13]… [--engine PART OF A NAME] [--directory DIR]
+///     walbench [--rounds N] [--scale X] [--workload W1|W2|W2b|W7|W12|W13|W14]… [--engine PART OF A NAME] [--directory DIR]
 @main
 struct Walbench {
     struct Contestant {
@@ -57,6 +57,7 @@ struct Walbench {
             case "W7": try measureReplay(root)
             case "W12": try CompressedRun(root: root, events: Int(4_000_000 * scale)).bytesPerEvent()
             case "W13": try CompressedRun(root: root, events: Int(4_000_000 * scale)).replay(rounds: rounds)
+            case "W14": try measureFollow(root)
             default: throw BenchmarkError.wrongContents("unknown workload \(workload)")
             }
         }
@@ -96,6 +97,43 @@ struct Walbench {
                 Contestant(name: "wal replay, mapped", run: { try run.walReplay(ours) }),
                 Contestant(name: "floor, pread", run: { try run.floor(floor) }),
             ])
+    }
+
+    private func measureFollow(_ root: String) throws {
+        print("W14 append on one thread to delivery on another, median of p50 and of p99 over the rounds")
+        let run = FollowRun(events: Int(5000 * scale))
+        func fresh(_ body: (String) throws -> [UInt64]) throws -> [UInt64] {
+            let path = root + "/follow"
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            return try body(path)
+        }
+        let contestants: [(String, () throws -> [UInt64])] = [
+            ("floor: one futex hand-off", { try run.floor(hops: 1) }),
+            ("floor: two", { try run.floor(hops: 2) }),
+            ("wal, never, written", { try fresh { try run.wal($0, sync: .never, delivery: .written) } }),
+            ("wal, batch, written", { try fresh { try run.wal($0, sync: .batch, delivery: .written) } }),
+            ("wal, batch, durable", { try fresh { try run.wal($0, sync: .batch, delivery: .durable) } }),
+        ]
+        var results = contestants.map { _ in (half: [UInt64](), most: [UInt64]()) }
+        for _ in 0..<rounds {
+            for (index, contestant) in contestants.enumerated() where contestant.0.contains(engine) || engine.isEmpty {
+                let sorted = try contestant.1()
+                results[index].half.append(sorted[sorted.count / 2])
+                results[index].most.append(sorted[sorted.count * 99 / 100])
+            }
+        }
+        for (contestant, result) in zip(contestants, results) where !result.half.isEmpty {
+            let (half, most) = (result.half.sorted(), result.most.sorted())
+            print(
+                String(
+                    format: "  %-28@ p50 %6.1f us [%.1f – %.1f]   p99 %7.1f us", contestant.0 as NSString,
+                    Double(half[half.count / 2]) / 1e3, Double(half[0]) / 1e3, Double(half[half.count - 1]) / 1e3,
+                    Double(most[most.count / 2]) / 1e3))
+        }
+        print(
+            String(
+                format: "  8 threads and 8 tasks that wait use %.4f s of processor time in one second",
+                try run.idle(root + "/idle", followers: 8)))
     }
 
     private func measure(_ title: String, _ all: [Contestant]) throws {

@@ -8,7 +8,8 @@ struct Payload {
 
     init(size: Int) {
         self.size = size
-        let text = #"________{"type":"order.placed","customer":48213,"item":"SKU-10442","quantity":3,"cents":125990,"currency":"EUR","at":"#
+        let text =
+            #"________{"type":"order.placed","customer":48213,"item":"SKU-10442","quantity":3,"cents":125990,"currency":"EUR","at":"#
         var bytes = [UInt8]()
         while bytes.count < size { bytes += Array(text.utf8) }
         self.bytes = Array(bytes.prefix(size))

@@ -12,7 +12,7 @@ package final class ReadAhead {
     /// How many blocks in a row make a sequence.
     private static let sequenceMin = 2
 
-    private let shared = Blocks(slots: ahead + 2)
+    private var shared = Blocks(slots: ahead + 2)
     private let unpacker = BlockUnpacker()
     private var spawn: (@Sendable (_ body: @escaping @Sendable () -> Void) -> Bool)?
     private var hasThread = false
@@ -53,6 +53,14 @@ package final class ReadAhead {
             case .inWork: shared.moved.wait(while: seen)
             }
         }
+    }
+
+    /// The reader has come to a raw segment: the thread ends, until there are blocks again. A follower would keep it for ever.
+    func rest() {
+        guard hasThread else { return }
+        shared.close()
+        shared = Blocks(slots: Self.ahead + 2)
+        (hasThread, inSequence, current, file) = (false, 0, -1, nil)
     }
 
     private func startThread() {

@@ -63,6 +63,8 @@ package struct RecoveryPlan: Sendable {
     package var outcome: RecoveryReport.Outcome
     package var damage: WalError?
     package var newestEpoch: UInt32 = 0
+    /// The highest LSN that a frame or segment header read says was durable.
+    package var newestWatermark: UInt64 = 0
     package var segmentsScanned = 0
     package var bytesScanned: UInt64 = 0
 
@@ -74,6 +76,9 @@ package struct RecoveryPlan: Sendable {
         self.tally = tally
         self.outcome = outcome
     }
+
+    /// The newest event that something read says was durable.
+    package var knownDurableLSN: UInt64 { min(max(superblock.watermark.lsn, newestWatermark), end.lsn) }
 
     /// The report of an open that did what the plan says.
     package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [])

@@ -82,6 +82,7 @@ package struct RecoveryScan {
             if case .whole(let frame, let body) = check, tally.add(frame, at: chain.offset, body: body) != nil {
                 plan.bytesScanned += UInt64(frame.size)
                 plan.newestEpoch = max(plan.newestEpoch, frame.epoch)
+                plan.newestWatermark = max(plan.newestWatermark, frame.watermark)
                 chain.accept(frame)
                 continue
             }
@@ -174,6 +175,7 @@ package struct RecoveryScan {
         }
         found[index].header = header
         plan.newestEpoch = max(plan.newestEpoch, header.epoch)
+        plan.newestWatermark = max(plan.newestWatermark, header.watermark)
         return finding
     }
 

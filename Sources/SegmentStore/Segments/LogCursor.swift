@@ -171,6 +171,10 @@ package struct LogCursor: ~Copyable {
             }
             if place.offset >= current.end {
                 if follows, current.grow() { continue }
+                if follows, current.isOutdated {
+                    (reader, chain) = (nil, nil)
+                    continue
+                }
                 try leave(current, place)
                 continue
             }

@@ -67,6 +67,7 @@ package final class SegmentReader {
                     segment: segment, header: header, end: end, window: window, footer: footer,
                     entry: entry, wasSealed: state == .sealed, file: file)
             }
+            ahead?.rest()
             guard access == .mapped else {
                 return SegmentReader(
                     segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
@@ -99,6 +100,11 @@ package final class SegmentReader {
         window.extend(to: now)
         end = now
         return true
+    }
+
+    /// Whether the segment was sealed since by another process, so that where it ends must be read anew.
+    package var isOutdated: Bool {
+        !wasSealed && segment.info.withLock { $0.state == .sealed && $0.end == nil }
     }
 
     private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {

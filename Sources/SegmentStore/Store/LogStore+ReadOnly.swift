@@ -10,12 +10,15 @@ extension LogStore {
         let catalog = readOnlyCatalog(plan, directory: directory)
         var superblock = plan.superblock
         superblock.firstLSN = max(superblock.firstLSN, plan.segments.first?.base ?? superblock.firstLSN)
-        return LogStore(
+        let store = LogStore(
             directory: directory, options: options, environment: environment,
             report: plan.report(epoch: superblock.epoch, durableLSN: superblock.watermark.lsn, quarantined: []),
             lock: nil,
             superblock: superblock, file: nil, durable: superblock.watermark, unvouched: [], catalog: catalog,
             written: plan.end, active: nil)
+        store.durable.store(plan.knownDurableLSN, ordering: .releasing)
+        store.syncState.withLock { $0.tail = TailPlace(plan, catalog) }
+        return store
     }
 
     /// Beside a live writer a negative verdict counts only if it comes twice: what was read may have been in motion.
@@ -40,13 +43,26 @@ extension LogStore {
         throw WalError(.io, "the log changed too often to be read; try again", path: directory)
     }
 
-    static func readOnlyCatalog(_ plan: RecoveryPlan, directory: String) -> Catalog {
+    /// - Parameter known: segments seen before, which stay the same objects, so that who reads one sees it grow.
+    static func readOnlyCatalog(_ plan: RecoveryPlan, directory: String, known: [Segment] = []) -> Catalog {
         var catalog = Catalog()
+        var known = known[...]
         for (index, found) in plan.segments.enumerated() {
             let isLast = index == plan.segments.count - 1
-            let segment = Segment(
-                base: found.base, sequence: found.sequence, path: directory + "/" + found.name,
-                state: isLast ? .active : found.isSealed ? .sealed : .rolled, end: isLast ? nil : found.end?.offset)
+            let state: SegmentInfo.State = isLast ? .active : found.isSealed ? .sealed : .rolled
+            known = known.drop { $0.base < found.base }
+            let segment: Segment
+            if let same = known.first, same.base == found.base, same.sequence == found.sequence {
+                segment = same
+                segment.info.withLock { info in
+                    info.state = state
+                    if !isLast { info.end = found.end?.offset ?? info.end }
+                }
+            } else {
+                segment = Segment(
+                    base: found.base, sequence: found.sequence, path: directory + "/" + found.name, state: state,
+                    end: isLast ? nil : found.end?.offset)
+            }
             if isLast { segment.writtenEnd.store(plan.end.offset, ordering: .releasing) }
             catalog.segments.append(segment)
         }
@@ -55,16 +71,28 @@ extension LogStore {
 
     /// For a read-only store: looks again at what the writer has done since. Returns whether its end has moved: on, or back
     /// where the log was cut.
+    ///
+    /// Costs what there is new; reads as much as opening does only where something else has happened than appends, rolls and
+    /// truncations of old events.
     package func refresh() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in
+            if let moved = refreshForward(&state) { return moved }
             let plan = try Self.settledPlan(directory, options: options, environment: environment)
             if plan.isNew { throw WalError(.notFound, "there is no log any more", path: directory) }
-            var fresh = Self.readOnlyCatalog(plan, directory: directory)
+            // A log that was cut, or is shorter than it was, has other files under the same names. A cut that was not finished
+            // when it was last looked at has replaced one since.
+            let wasCut =
+                plan.superblock.cutEpoch != state.superblock.cutEpoch || state.superblock.cutKind != .none
+            let goesOn = !wasCut && plan.end.lsn >= written.load(ordering: .relaxed)
+            let known = goesOn ? catalog.withLock { $0.segments } : []
+            var fresh = Self.readOnlyCatalog(plan, directory: directory, known: known)
             fresh.life = (plan.superblock.epoch, plan.superblock.incarnation)
             fresh.epochBeforeFirst = plan.superblock.epochBeforeFirst
-            let wasCut = plan.superblock.cutEpoch != cutEpoch.load(ordering: .relaxed)
+            let before = state.tail
+            state.tail = TailPlace(plan, fresh)
+            state.tail?.noteJudged(after: before, generation: plan.superblock.generation)
             state.superblock = plan.superblock
             tailFinding.withLock { $0 = (plan.outcome, plan.damage) }
             let oldest = max(plan.superblock.firstLSN, plan.segments.first?.base ?? 0)
@@ -77,7 +105,8 @@ extension LogStore {
                 cutEpoch.store(plan.superblock.cutEpoch, ordering: .releasing)
                 cutGeneration.store(fresh.cuts.generation, ordering: .releasing)
                 first.store(oldest, ordering: .releasing)
-                durable.store(plan.superblock.watermark.lsn, ordering: .releasing)
+                let newest = plan.knownDurableLSN
+                durable.store(goesOn ? max(durable.load(ordering: .relaxed), newest) : newest, ordering: .releasing)
                 written.store(plan.end.lsn, ordering: .releasing)
             }
             return moved || wasCut

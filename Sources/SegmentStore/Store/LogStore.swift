@@ -18,6 +18,8 @@ package final class LogStore: Sendable {
         /// Ranges that recovery read and nothing vouches for: they may exist in memory only, and are written again.
         var unvouched: [(segment: WritableSegment, range: Range<UInt64>)]
         var isClosed = false
+        /// Of a store opened for reading.
+        var tail: TailPlace?
     }
 
     /// What the writer's steps own.

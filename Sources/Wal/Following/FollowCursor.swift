@@ -35,6 +35,7 @@ struct FollowCursor: ~Copyable {
                 .notYetWritten, "LSN \(lsn) is not yet written; the newest event is \(newest)", path: core.path,
                 lsns: lsn.range)
         }
+        failuresSeen = core.poller?.failureCount ?? 0
         cursor = try core.store.followingCursor(from: lsn)
         core.signals.followers.count.add(1, ordering: .relaxed)
     }

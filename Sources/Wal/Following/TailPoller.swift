@@ -51,6 +51,8 @@ final class TailPoller: Sendable {
         return failures
     }
 
+    var failureCount: Int { state.withLock { $0.failures } }
+
     func endWait() {
         state.withLock { $0.waiting -= 1 }
     }

@@ -71,6 +71,22 @@ import WalSimulation
         #expect(disk.openHandles == 0)
     }
 
+    @Test func `The thread ends where the compressed segments do`() throws {
+        let (disk, count) = try sample()
+        let threads = SharedCounter()
+        let store = try store(disk, threads: threads)
+        try StoreHarness(store).append([[1], [2]])
+        var cursor = try store.cursor(from: 0, through: .max)
+        for _ in 0..<count + 1 { _ = try cursor.next() }
+        let deadline = SystemClock.monotonicNanoseconds() + 10_000_000_000
+        while threads.value > 0, SystemClock.monotonicNanoseconds() < deadline {
+            SystemClock.sleep(nanoseconds: 1_000_000)
+        }
+        #expect(threads.value == 0)
+        #expect(try cursor.next()?.lsn == UInt64(count + 2))
+        try store.abandon()
+    }
+
     @Test func `A seek costs no thread, and one that can't be had is done without`() throws {
         let (disk, count) = try sample()
         let threads = SharedCounter()

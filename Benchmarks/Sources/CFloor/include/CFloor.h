@@ -20,6 +20,13 @@ void floor_close(floor_log *log);
 /// are, or -1 if one is damaged; `digest` is the sum of the first eight bytes of each.
 int64_t floor_replay(const char *directory, uint64_t *digest);
 
+/// A monotonic clock, in nanoseconds.
+uint64_t floor_now(void);
+
+/// Hands `count` numbers from one thread to another, each after a pause, over `hops` futexes (one thread more for each), and
+/// notes for each how many nanoseconds after its sending it arrived. Returns 0, or -1 if a thread could not be started.
+int floor_handoff(uint32_t count, uint64_t pause_nanoseconds, int hops, uint64_t *latencies);
+
 /// Unpacks every zstd frame of a file into one buffer, block after block, with libzstd alone and no other work; the file is read with
 /// one call per frame. Returns the bytes unpacked, or -1.
 int64_t floor_unpack(const char *path);
