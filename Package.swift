@@ -67,7 +67,8 @@ let package = Package(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "WalctlTests", dependencies: ["walctl", "OrderService"], swiftSettings: settings),
+        .testTarget(
+            name: "WalctlTests", dependencies: ["walctl", "OrderService"], exclude: ["Golden"], swiftSettings: settings),
         .testTarget(name: "WalPlatformTests", dependencies: ["WalPlatform"], swiftSettings: settings),
         .testTarget(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
