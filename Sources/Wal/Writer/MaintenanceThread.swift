@@ -30,7 +30,8 @@ struct MaintenanceThread: ~Copyable {
         store = core.store
         backlog = core.options.sync == .never ? Self.lazyBacklog : 1
         signal = core.maintenance
-        recordedLSN = core.store.durableLSN
+        // Not what is durable now: this thread may begin after the first commits, whose position nobody has recorded.
+        recordedLSN = core.store.report.durableLSN.rawValue
     }
 
     consuming func run() {
