@@ -112,7 +112,8 @@ extension LogCore {
         let hasMoved = try store.refresh()
         guard hasMoved || store.durableLSN != durable else { return false }
         signals.followers.wakeAll()
-        signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+        // All, not those alone whose event has come: the log may have been cut, which they must hear.
+        signals.tasks.wakeAll()
         return true
     }
 }
