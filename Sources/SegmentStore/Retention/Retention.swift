@@ -1,7 +1,8 @@
 /// What a log keeps: limits that are combined, so that a segment goes if any of them says so.
 ///
 /// Always whole segments go, from the oldest on and without a gap, and never the active one. So a log can be above a limit by
-/// what is in hand: the active segment, and what was rolled and not yet settled when the limits were looked at last.
+/// what is in hand: the active segment, what was rolled and not yet settled when the limits were looked at last (at most eight
+/// segments), four segments that may be settled before they are looked at again, and what one write fills meanwhile.
 public struct Retention: Sendable, Hashable {
     /// The most bytes of segment files to keep; nil: any number. Counts the sizes of the files (compressed ones as they are
     /// on disk), of a segment that is not sealed yet the bytes used.

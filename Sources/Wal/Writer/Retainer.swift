@@ -35,7 +35,12 @@ final class Retainer: Sendable {
     func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
         let report = try maintenanceLock.withLock { () throws(WalError) in
             try check()
-            return try store.applyRetention(policy)
+            let report = try store.applyRetention(policy)
+            // Under the lock, so that passes are told in their order.
+            if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
+                hub?.post(.retained(report))
+            }
+            return report
         }
         isHeld.store(!report.held.isEmpty, ordering: .releasing)
         if !report.removed.isEmpty {
@@ -46,9 +51,6 @@ final class Retainer: Sendable {
             // There may be room now.
             if queue.isDiskFull { queue.requestRetry() }
             maintenance.kick()
-        }
-        if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
-            hub?.post(.retained(report))
         }
         return report
     }

@@ -8,7 +8,9 @@ import WalSimulation
 /// stay as they are for ever: that they can be read is the promise.
 enum FixtureLibrary {
     static let folder = packageRoot + "/Fixtures/format-1"
-    static let names = ["closed", "torn", "parts", "truncated", "compressed", "dictionary"]
+    static let names = [
+        "closed", "torn", "parts", "truncated", "compressed", "dictionary", "truncated-after", "multi-epoch",
+    ]
 
     /// One event as a line of a listing: LSN, time, payload, meta, key.
     static func line(_ view: RecordView) -> String {
@@ -61,7 +63,7 @@ enum FixtureLibrary {
 
     private static func make(_ name: String) throws -> (SimulatedDisk, [String]) {
         let disk = SimulatedDisk()
-        let log = try StoreHarness(disk, seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) }))
+        let log = try StoreHarness(disk, seed: name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
         switch name {
         case "closed":
             for number in UInt64(1)...60 {
@@ -82,6 +84,22 @@ enum FixtureLibrary {
                     (0..<4).map { StoreSample.event(number * 4 + $0, size: Int((number * 37 + $0 * 11) % 300)) })
             }
             try log.maintain()
+        case "truncated-after":
+            try appendAndCut(log)
+        case "multi-epoch":
+            // Three lives and a cut, all in one segment and the next.
+            for number in UInt64(1)...4 { try log.append([StoreSample.event(number, size: 900)]) }
+            try log.store.closeCleanly()
+            let second = try StoreHarness(disk, seed: 32)
+            for number in UInt64(5)...9 { try second.append([StoreSample.event(number, size: 900)]) }
+            try second.store.truncate(after: 7)
+            for number in UInt64(20)...23 { try second.append([StoreSample.event(number, size: 400)]) }
+            try second.store.abandon()
+            let third = try StoreHarness(disk, seed: 33)
+            for number in UInt64(30)...40 { try third.append([StoreSample.event(number, size: 900)]) }
+            let lines = try listing(third.store)
+            try third.store.closeCleanly()
+            return (disk, lines)
         case "truncated":
             for number in UInt64(1)...30 { try log.append([StoreSample.event(number, size: 1400)]) }
             try log.maintain()
@@ -95,6 +113,20 @@ enum FixtureLibrary {
         let lines = try listing(log.store)
         try log.store.closeCleanly()
         return (disk, lines)
+    }
+
+    /// Cut inside a frame, and at the end of a sealed segment; each time written on.
+    private static func appendAndCut(_ log: StoreHarness) throws {
+        for frame in UInt64(0)..<14 {
+            try log.append((1...3).map { StoreSample.event(frame * 3 + $0, size: 500) })
+            try log.maintain()
+        }
+        try log.store.truncate(after: 32)
+        for number in UInt64(100)...110 { try log.append([StoreSample.event(number, size: 1100)]) }
+        try log.maintain()
+        let end = try log.store.segments()[0].lastLSN.rawValue
+        try log.store.truncate(after: end)
+        for number in UInt64(200)...205 { try log.append([StoreSample.event(number, size: 300)]) }
     }
 
     private static func makeTorn(_ disk: SimulatedDisk) throws -> (SimulatedDisk, [String]) {
