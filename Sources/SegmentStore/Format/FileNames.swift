@@ -26,21 +26,27 @@ package enum FileNames {
     package static func isCompressed(_ name: String) -> Bool { name.hasSuffix(compressedSuffix) }
 
     /// The base in the name of a raw segment, or nil if the name is no such name.
-    package static func base(ofSegment name: String) -> UInt64? {
-        guard name.hasSuffix(segmentSuffix) else { return nil }
-        return base(digits: name.dropLast(segmentSuffix.count))
-    }
+    package static func base(ofSegment name: String) -> UInt64? { base(name, suffix: ".seg") }
 
     /// The base in the name of a compressed segment, or nil if the name is no such name.
-    package static func base(ofCompressed name: String) -> UInt64? {
-        guard name.hasSuffix(compressedSuffix) else { return nil }
-        return base(digits: name.dropLast(compressedSuffix.count))
-    }
+    package static func base(ofCompressed name: String) -> UInt64? { base(name, suffix: ".seg.zst") }
 
-    private static func base(digits: Substring) -> UInt64? {
-        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-        guard let base = UInt64(digits), base > 0, base < UInt64.max else { return nil }
-        return base
+    /// Looks at bytes: opening does this to every name of a directory with many.
+    private static func base(_ name: String, suffix: StaticString) -> UInt64? {
+        var name = name
+        return name.withUTF8 { bytes -> UInt64? in
+            guard bytes.count == 20 + suffix.utf8CodeUnitCount else { return nil }
+            var base: UInt64 = 0
+            for byte in bytes[..<20] {
+                guard byte >= 0x30, byte <= 0x39 else { return nil }
+                let (product, tooLarge) = base.multipliedReportingOverflow(by: 10)
+                let (sum, overflow) = product.addingReportingOverflow(UInt64(byte - 0x30))
+                if tooLarge || overflow { return nil }
+                base = sum
+            }
+            for index in 0..<suffix.utf8CodeUnitCount where bytes[20 + index] != suffix.utf8Start[index] { return nil }
+            return base > 0 && base < UInt64.max ? base : nil
+        }
     }
 
     /// The name of a checkpoint's file in its folder. `name` must be one that a checkpoint can have.

@@ -110,7 +110,7 @@ package struct RecoveryApply {
         superblock.watermark = Mark(startOf: header)
         try file.write(superblock)
         var found = RecoveryPlan.Found(
-            base: header.firstLSN, sequence: 1, name: FileNames.segment(base: header.firstLSN), header: header)
+            base: header.firstLSN, sequence: 1, header: header)
         found.end = superblock.watermark
         plan.segments = [found]
         plan.end = superblock.watermark
@@ -231,7 +231,7 @@ package struct RecoveryApply {
             let mark = Mark(startOf: header)
             plan.segments.append(
                 .init(
-                    base: cut.base, sequence: cut.sequence, name: FileNames.segment(base: cut.base), header: header,
+                    base: cut.base, sequence: cut.sequence, header: header,
                     end: mark))
             return (file, header, mark, SegmentTally(spacing: header.indexSpacing))
         }
@@ -245,7 +245,7 @@ package struct RecoveryApply {
             quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
         }
         let made = try maker.replace(header, from: segment.name, through: min(cut.lsn, end.lsn))
-        plan.segments[plan.segments.count - 1].name = FileNames.segment(base: header.firstLSN)
+        plan.segments[plan.segments.count - 1].isCompressed = false
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end
         plan.segments[plan.segments.count - 1].isSealed = false
@@ -295,7 +295,8 @@ package struct RecoveryApply {
         isActive: Bool
     ) -> WritableSegment {
         let segment = Segment(
-            base: found.base, sequence: found.sequence, path: path(found.name), state: isActive ? .active : .rolled,
+            base: found.base, sequence: found.sequence, directory: directory,
+            isCompressed: found.isCompressed, state: isActive ? .active : .rolled,
             end: isActive ? nil : mark.offset)
         segment.writtenEnd.store(mark.offset, ordering: .releasing)
         return WritableSegment(segment: segment, header: header, file: file, at: mark, tally: tally)

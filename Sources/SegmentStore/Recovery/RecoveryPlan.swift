@@ -4,7 +4,8 @@ package struct RecoveryPlan: Sendable {
     package struct Found: Sendable {
         package var base: UInt64
         package var sequence: UInt64
-        package var name: String
+        /// Whether its file is the compressed one.
+        package var isCompressed = false
         /// Read where recovery needed it.
         package var header: SegmentHeader?
         /// The end of its frames, where recovery came to it.
@@ -12,8 +13,10 @@ package struct RecoveryPlan: Sendable {
         package var isSealed = false
         /// Of any intact header the file has, also one that belongs elsewhere.
         package var salt: UInt64?
-        /// Whether its file is the compressed one.
-        package var isCompressed: Bool { FileNames.isCompressed(name) }
+        /// The name of its file.
+        package var name: String {
+            isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base)
+        }
     }
 
     /// Bytes behind the last event that are to be zeroed.

@@ -71,7 +71,7 @@ package struct RecoveryPlanner: Sendable {
         let twins = try spareTwins(&listing, known)
         let segments = listing.entries.enumerated().map { index, entry in
             RecoveryPlan.Found(
-                base: entry.base, sequence: known.firstSequence + UInt64(index), name: entry.name)
+                base: entry.base, sequence: known.firstSequence + UInt64(index), isCompressed: entry.isReadCompressed)
         }
         if !isDeep, !known.cutsEverything { try checkCount(segments, known) }
         var scan = RecoveryScan(

@@ -19,6 +19,9 @@ package struct SegmentListing: Sendable {
         package var name: String {
             hasRaw ? FileNames.segment(base: base) : FileNames.compressedSegment(base: base)
         }
+
+        /// Whether that is the compressed one.
+        package var isReadCompressed: Bool { !hasRaw }
     }
 
     /// By their bases.

@@ -34,29 +34,31 @@ package final class Segment: Sendable {
 
     package let base: UInt64
     package let sequence: UInt64
-    private let rawPath: String
+    private let directory: String
     package let info: Guarded<Info>
     /// How far the active segment's frames have been written; readers go no further.
     package let writtenEnd: Atomic<UInt64>
 
-    package init(base: UInt64, sequence: UInt64, path: String, state: SegmentInfo.State, end: UInt64? = nil) {
+    package init(
+        base: UInt64, sequence: UInt64, directory: String, isCompressed: Bool = false, state: SegmentInfo.State,
+        end: UInt64? = nil
+    ) {
         self.base = base
         self.sequence = sequence
-        let isCompressed = FileNames.isCompressed(path)
-        rawPath = isCompressed ? String(path.dropLast(Self.suffix.count)) : path
+        self.directory = directory
         var info = Info(state: state, end: end)
         info.isCompressed = isCompressed
         self.info = Guarded(info)
         writtenEnd = Atomic(end ?? UInt64(Layout.blockSize))
     }
 
-    private static let suffix = FileNames.compressedSuffix.dropFirst(FileNames.segmentSuffix.count)
-
     /// The path of its file, which compression changes. Not to be asked for with the lock of `info` held.
     package var path: String { path(isCompressed: info.withLock { $0.isCompressed }) }
 
     /// The path of its raw or of its compressed file.
-    package func path(isCompressed: Bool) -> String { isCompressed ? rawPath + Self.suffix : rawPath }
+    package func path(isCompressed: Bool) -> String {
+        directory + "/" + (isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base))
+    }
 }
 
 /// A segment that is still open for writing: the active one, and rolled ones until they are sealed.

@@ -225,7 +225,7 @@ extension LogStore {
     /// Puts the copy in the place of the segment, on disk and in memory in one step. Returns the files to be closed.
     private func rename(_ copy: SegmentMaker.Prefix, _ scene: CutScene) throws(StorageError) -> [WritableSegment] {
         let segment = Segment(
-            base: scene.kept.base, sequence: scene.kept.sequence, path: copy.target, state: .active)
+            base: scene.kept.base, sequence: scene.kept.sequence, directory: directory, state: .active)
         let next = WritableSegment(
             segment: segment, header: copy.header, file: copy.file, at: copy.end, tally: copy.tally)
         next.publish()

@@ -120,7 +120,8 @@ extension LogStore {
             catalog.segments.append(
                 writable?.segment
                     ?? Segment(
-                        base: found.base, sequence: found.sequence, path: directory + "/" + found.name, state: .sealed))
+                        base: found.base, sequence: found.sequence, directory: directory,
+                        isCompressed: found.isCompressed, state: .sealed))
         }
         var unvouched: [(segment: WritableSegment, range: Range<UInt64>)] = []
         let watermark = result.superblock.watermark

@@ -60,7 +60,8 @@ extension LogStore {
                 }
             } else {
                 segment = Segment(
-                    base: found.base, sequence: found.sequence, path: directory + "/" + found.name, state: state,
+                    base: found.base, sequence: found.sequence, directory: directory,
+                    isCompressed: found.isCompressed, state: state,
                     end: isLast ? nil : found.end?.offset)
             }
             if isLast { segment.writtenEnd.store(plan.end.offset, ordering: .releasing) }

@@ -34,8 +34,8 @@ struct TailPlace: Sendable {
     }
 
     /// The start of the next segment, whose header says that it continues this one.
-    init(_ header: SegmentHeader, path: String) {
-        let segment = Segment(base: header.firstLSN, sequence: header.sequence, path: path, state: .active)
+    init(_ header: SegmentHeader, directory: String) {
+        let segment = Segment(base: header.firstLSN, sequence: header.sequence, directory: directory, state: .active)
         self.init(segment, header, FrameChain(header))
     }
 }
@@ -73,7 +73,7 @@ extension LogStore {
             guard let header = try successor(of: tail, headers) else { break }
             finished.append((tail.segment, tail.chain.offset))
             claimed = max(claimed, header.watermark)
-            tail = TailPlace(header, path: path(FileNames.segment(base: header.firstLSN)))
+            tail = TailPlace(header, directory: directory)
             begun.append(tail.segment)
         }
         let last = tail.chain.nextLSN - 1

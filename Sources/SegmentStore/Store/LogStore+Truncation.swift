@@ -64,15 +64,21 @@ extension LogStore {
         guard !segments.isEmpty else { return [] }
         var paths: [String] = []
         var refusal: WalError?
-        for segment in segments {
-            segment.info.withLock { $0.isRemoved = true }
-            let writable = catalog.withLock { catalog -> WritableSegment? in
-                catalog.segments.removeAll { $0 === segment }
-                let index = catalog.unsealed.firstIndex { $0.segment === segment }
-                return index.map { catalog.unsealed.remove(at: $0) }
+        for segment in segments { segment.info.withLock { $0.isRemoved = true } }
+        let gone = Set(segments.map { ObjectIdentifier($0) })
+        let unsealed = catalog.withLock { catalog -> [WritableSegment] in
+            catalog.segments.removeAll { gone.contains(ObjectIdentifier($0)) }
+            let unsealed = catalog.unsealed.filter { gone.contains(ObjectIdentifier($0.segment)) }
+            catalog.unsealed.removeAll { gone.contains(ObjectIdentifier($0.segment)) }
+            return unsealed
+        }
+        for writable in unsealed {
+            do throws(StorageError) { try writable.file.close() } catch {
+                refusal = refusal ?? error.wal("close a truncated segment")
             }
+        }
+        for segment in segments {
             do throws(StorageError) {
-                if let writable { try writable.file.close() }
                 if !environment.flaws.contains(.unlinksBeforeLowMark) { try storage.unlink(segment.path) }
                 paths.append(segment.path)
                 environment.notify(.deleted(base: LSN(segment.base), path: segment.path))

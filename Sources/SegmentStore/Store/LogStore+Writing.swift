@@ -170,7 +170,7 @@ extension LogStore {
                 if error.isNoSpace { throw error.wal("write a segment's header") }
                 throw poison(error, "write a segment's header")
             }
-            let segment = Segment(base: base, sequence: header.sequence, path: target, state: .active)
+            let segment = Segment(base: base, sequence: header.sequence, directory: directory, state: .active)
             let next = WritableSegment(
                 segment: segment, header: header, file: ready.file, at: Mark(startOf: header),
                 tally: SegmentTally(spacing: header.indexSpacing))
