@@ -12,6 +12,8 @@ final class TailPoller: Sendable {
         /// The thread sleeps until somebody waits.
         var isResting = false
         var stops = false
+        /// Somebody has begun to wait since the last look, and is owed one even if it has stopped waiting.
+        var wantsLook = false
         var failures = 0
         var lastFailure: WalError?
     }
@@ -32,6 +34,7 @@ final class TailPoller: Sendable {
         let (failures, mustStart, mustKick) = state.withLock { state in
             state.waiting += 1
             state.stops = false
+            state.wantsLook = true
             let (mustStart, mustKick) = (!state.isRunning, state.isResting)
             state.isRunning = true
             state.isResting = false
@@ -42,11 +45,17 @@ final class TailPoller: Sendable {
         do throws(SystemThread.StartError) {
             try callThreads.run { self.run(core) }
         } catch {
-            state.withLock { state in
+            let failure = WalError(noThread: error, path: core.path)
+            // Others may have begun to wait for that thread meanwhile.
+            let hasOthers = state.withLock { state in
                 state.waiting -= 1
                 state.isRunning = false
+                state.failures += 1
+                state.lastFailure = failure
+                return state.waiting > 0
             }
-            throw WalError(noThread: error, path: core.path)
+            if hasOthers { core.signals.wakeEverybody() }
+            throw failure
         }
         return failures
     }
@@ -75,11 +84,13 @@ final class TailPoller: Sendable {
         while true {
             let seen = kicked.load()
             let step = state.withLock { state -> Step in
-                if state.stops || core.queue.phase == .closed {
+                // Whoever asked for the end may have been overtaken by somebody who waits.
+                if core.queue.phase == .closed || state.stops && state.waiting == 0 {
                     state.isRunning = false
                     return .end
                 }
-                state.isResting = state.waiting == 0
+                state.isResting = state.waiting == 0 && !state.wantsLook
+                state.wantsLook = false
                 return state.isResting ? .rest : .look
             }
             switch step {

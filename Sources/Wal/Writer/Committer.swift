@@ -42,6 +42,7 @@ final class Committer: Sendable {
         guard let head = queue.head() else { return false }
         let events = head.block.eventCount
         let bytes = head.block.end
+        let durable = store.durableLSN
         do throws(WalError) {
             try store.write(head.block)
             try retainer.catchUp()
@@ -54,9 +55,18 @@ final class Committer: Sendable {
         if queue.setDiskFull(false) { signals.wakeEverybody() }
         maintenance.noteWritten(bytes)
         signals.followers.writtenMoved()
+        noteDurable(since: durable)
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
         hub?.post(.written(events: events, bytes: bytes, lastLSN: LSN(head.lastLSN)))
         return true
+    }
+
+    /// A roll may have synced, where too many rolled segments were waiting for it.
+    private func noteDurable(since before: UInt64) {
+        guard store.durableLSN != before else { return }
+        signals.durable.wakeAll()
+        signals.followers.durableMoved()
+        maintenance.noteDurable()
     }
 
     /// Writes all up to the LSN.
@@ -117,6 +127,11 @@ final class Committer: Sendable {
     /// Starts a new segment behind all that was accepted before the call.
     func rotate() throws(WalError) -> Bool {
         try write(through: queue.lastAssigned)
+        let durable = store.durableLSN
+        defer {
+            noteDurable(since: durable)
+            signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
+        }
         do throws(WalError) {
             return try store.rotate()
         } catch {

@@ -22,6 +22,9 @@ struct MaintenanceThread: ~Copyable {
 
     private var pause = Self.pauseNanoseconds
     private var notBefore: Int64 = 0
+    /// Retention has a pause of its own: a pass that keeps failing must not keep the other steps from being done.
+    private var retainPause = Self.pauseNanoseconds
+    private var retainNotBefore: Int64 = 0
     private var recordedLSN: UInt64
     private var activity: (assigned: UInt64, durable: UInt64) = (0, 0)
 
@@ -44,7 +47,7 @@ struct MaintenanceThread: ~Copyable {
                 signal.waitDeeply(while: seen) { !signal.stops }
             } else if now < notBefore {
                 signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
-            } else if core.retainer.schedule?.nanosecondsLeft(now: now) == 0 {
+            } else if retentionLeft(now) == 0 {
                 retain(now)
             } else if !step(settlingAt: backlog) {
                 rest(seen)
@@ -58,13 +61,20 @@ struct MaintenanceThread: ~Copyable {
         schedule.begin(now: now)
         do throws(WalError) {
             _ = try core.applyRetention(schedule.policy)
-            pause = Self.pauseNanoseconds
+            retainPause = Self.pauseNanoseconds
         } catch {
             // Closed meanwhile: nobody need hear of it. Else it is tried again, after the pause.
             if signal.stops || core.queue.phase == .closed { return }
             schedule.request()
-            failed(error)
+            retainNotBefore = SystemClock.monotonicNanoseconds() + retainPause
+            retainPause = min(retainPause * 2, Self.longestPauseNanoseconds)
+            tell(error)
         }
+    }
+
+    /// How long until a pass of retention is due; nil: none will be by itself.
+    private func retentionLeft(_ now: Int64) -> Int64? {
+        core.retainer.schedule?.nanosecondsLeft(now: now).map { max($0, retainNotBefore - now) }
     }
 
     /// Runs one background step; returns whether to look for another at once.
@@ -86,6 +96,10 @@ struct MaintenanceThread: ~Copyable {
     private mutating func failed(_ error: WalError) {
         notBefore = SystemClock.monotonicNanoseconds() + pause
         pause = min(pause * 2, Self.longestPauseNanoseconds)
+        tell(error)
+    }
+
+    private func tell(_ error: WalError) {
         if let cause = store.failure {
             core.committer.fail(cause)
         } else {
@@ -99,7 +113,7 @@ struct MaintenanceThread: ~Copyable {
         guard now.durable != recordedLSN || store.unsettledCount > 0 else {
             let recorded = recordedLSN
             let store = self.store
-            let left = core.retainer.schedule?.nanosecondsLeft(now: SystemClock.monotonicNanoseconds())
+            let left = retentionLeft(SystemClock.monotonicNanoseconds())
             signal.waitDeeply(while: seen, timeoutNanoseconds: left) {
                 !signal.stops && store.durableLSN == recorded
             }

@@ -35,14 +35,17 @@ final class Retainer: Sendable {
     func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
         let report = try maintenanceLock.withLock { () throws(WalError) in
             try check()
+            // Before anything is decided: a checkpoint that moves on while the pass is under way must ask for another.
+            let wasHeld = isHeld.exchange(true, ordering: .acquiringAndReleasing)
             let report = try store.applyRetention(policy)
+            // What another policy than the log's own holds back is nothing to come back to.
+            isHeld.store(policy == schedule?.policy ? !report.held.isEmpty : wasHeld, ordering: .releasing)
             // Under the lock, so that passes are told in their order.
             if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
                 hub?.post(.retained(report))
             }
             return report
         }
-        isHeld.store(!report.held.isEmpty, ordering: .releasing)
         if !report.removed.isEmpty {
             // Removing may have synced.
             signals.durable.wakeAll()
@@ -64,6 +67,8 @@ final class Retainer: Sendable {
             _ = try pass(schedule.policy)
         } catch {
             if store.failure != nil { throw error }
+            schedule.request()
+            maintenance.kick()
             hub?.post(.error(error))
         }
     }
