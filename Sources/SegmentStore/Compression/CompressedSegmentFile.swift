@@ -63,7 +63,11 @@ package final class CompressedSegmentFile: StorageFile {
     private static func endsInFooter(
         _ file: any StorageFile, _ table: SeekTable, _ dictionary: ZstdDictionary?, _ path: String
     ) throws(StorageError) -> Bool {
-        guard let last = table.blocks.last, last.raw.count >= Layout.footerSize else { return false }
+        // Index and footer alone are the last block: a larger one is none, and no memory is taken for it.
+        guard let last = table.blocks.last, last.raw.count >= Layout.footerSize,
+            UInt64(last.raw.count)
+                <= Layout.sealReserve(segmentSize: Layout.segmentSizeMax, indexSpacing: Layout.indexSpacingMin)
+        else { return false }
         let bytes = BlockBuffer()
         do throws(StorageError) {
             try BlockUnpacker().unpack(last, of: file, dictionary, into: bytes, path: path)

@@ -230,8 +230,8 @@ extension LogStore {
         }
         // From here on the raw file is a left-over: should it stay, the next open decides between the two.
         try attempt("remove a compressed segment's raw file") { () throws(StorageError) in
-            try job.close()
             if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) { try storage.unlink(raw) }
+            try job.close()
         }
         try syncNamesAside("make the removal of a raw segment durable")
         return .compressed(base: LSN(segment.base), path: target, rawBytes: job.rawSize, fileBytes: job.fileSize)
@@ -242,7 +242,7 @@ extension LogStore {
     /// If it fails, the log has failed only if a rolled segment waits to be settled: the kernel reports a failure once, so the sync
     /// that is to vouch for that segment's name might not hear of it. All other names of the log were made durable before. No roll
     /// is settled while the lock is held.
-    private func syncNamesAside(_ doing: String) throws(WalError) {
+    func syncNamesAside(_ doing: String) throws(WalError) {
         try syncState.withLock { (_) throws(WalError) in
             do throws(StorageError) {
                 try storage.syncDirectory(directory)

@@ -62,7 +62,8 @@ package struct RecoveryApply {
             return try apply(cut, &superblock, file)
         }
         try discardTorn(tag: superblock.epoch)
-        // A cut that was decided and of which nothing is left to do.
+        // A cut that was decided and of which nothing is left to do: but the names it gave may not be on stable storage yet.
+        if superblock.cutKind != .none { try storage.syncDirectory(directory) }
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.generation += 1
@@ -150,7 +151,13 @@ package struct RecoveryApply {
     private mutating func keepTorn(
         _ segment: RecoveryPlan.Found, from offset: UInt64, _ budget: inout UInt64, tag: UInt32
     ) throws(StorageError) {
-        let file = try storage.openSegment(path(segment.name))
+        let file: any StorageFile
+        do throws(StorageError) {
+            file = try storage.openSegment(path(segment.name))
+        } catch {
+            guard error.damage != nil else { throw error }
+            return notKept.append(segment.name)
+        }
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
@@ -202,6 +209,9 @@ package struct RecoveryApply {
             }
         }
         let active = try makeActive(cut, superblock)
+        // Also where an earlier try had replaced the file and was killed before the new name was on stable storage: nothing
+        // would finish the cut again, once it is cleared.
+        try storage.syncDirectory(directory)
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.watermark = active.mark
@@ -269,7 +279,7 @@ package struct RecoveryApply {
                 let segment = writable(found, header, file, end, tally, isActive: index == last)
                 // Settled, and waiting for nothing but its footer: with many of them each would hold a descriptor.
                 if index < last - LogStore.unsealedOpenMax, found.sequence < plan.superblock.activeSequence {
-                    try segment.park()
+                    segment.park()
                 }
                 segments.append(segment)
             } else {

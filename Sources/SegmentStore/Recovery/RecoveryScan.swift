@@ -253,21 +253,17 @@ package struct RecoveryScan {
         while later < found.count {
             var salt: UInt64?
             // Any intact header of this log speaks, also one at the wrong place.
-            if case .intact(let header) = try headers.read(found[later].name, identity: superblock.identity) {
+            if !found[later].isCompressed,
+                case .intact(let header) = try headers.read(found[later].name, identity: superblock.identity)
+            {
                 claimed = max(claimed, header.watermark)
                 salt = header.salt
                 found[later].salt = header.salt
             }
+            // A segment is compressed only after it, and all before it, were on stable storage.
+            if found[later].isCompressed { claimed = max(claimed, lsn) }
             if claimed >= lsn { break }
-            let file: any StorageFile
-            do throws(WalError) {
-                file = try open(later)
-            } catch {
-                // Of a compressed segment nothing may be readable; then it claims nothing.
-                guard error.code == .corrupted else { throw error }
-                later += 1
-                continue
-            }
+            let file = try open(later)
             defer { headers.close(file) }
             claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
             later += 1

@@ -49,6 +49,14 @@ package struct SegmentListing: Sendable {
         for index in entries.indices where entries[index].isTwin {
             let base = entries[index].base
             let (raw, compressed) = (FileNames.segment(base: base), FileNames.compressedSegment(base: base))
+            // A file that is another log's, or of a format from the future, is refused and not touched.
+            for name in [raw, compressed] {
+                do throws(WalError) {
+                    _ = try headers.read(name, identity: identity)
+                } catch {
+                    guard error.code == .corrupted else { throw error }
+                }
+            }
             if try headers.isWhole(raw, base: base, identity: identity) {
                 entries[index].hasCompressed = false
                 given.append(compressed)

@@ -46,6 +46,8 @@ extension LogCursor {
                 try store.check(Position(lsn: LSN(next - 1), epoch: epoch, incarnation: incarnation))
             }
             through = min(through, store.writtenLSN)
+            // What was given out is still there: the new file may be entered.
+            entered = nil
             return
         }
         guard let lowest else { return }
@@ -54,7 +56,7 @@ extension LogCursor {
         through = min(through, lowest)
     }
 
-    private func stale(_ next: UInt64) -> WalError {
+    func stale(_ next: UInt64) -> WalError {
         WalError(
             .stalePosition,
             "events that were being read, up to LSN \(next - 1), were cut off by truncate(after:)",

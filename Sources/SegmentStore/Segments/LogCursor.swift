@@ -28,6 +28,8 @@ package struct LogCursor: ~Copyable {
     private var hasEnded = false
     /// The next event lies in a frame that was left, or in a file that may have been replaced.
     var mustSeek = false
+    /// The segment entered last, and the salt its file had then.
+    var entered: (base: UInt64, salt: UInt64)?
     /// The last error is one of a damaged frame.
     private var hasFoundDamage = false
 
@@ -220,6 +222,13 @@ package struct LogCursor: ~Copyable {
             wanted = entry.lsn
             if wanted > through { return false }
         }
+        if store.options.readOnly, let entered, entered.base == segment.base, entered.salt != opened.header.salt,
+            epoch > 0
+        {
+            // Another process has cut the log and replaced the file: what was given out may be gone.
+            throw stale(wanted)
+        }
+        entered = (segment.base, opened.header.salt)
         reader = opened
         if let entry = opened.entry {
             chain = FrameChain(opened.header, at: entry)

@@ -250,6 +250,8 @@ extension LogStore {
         writer.tailPageOffset = nil
         activeOffset.store(copy.end.offset, ordering: .relaxed)
         unsynced.store(0, ordering: .relaxed)
+        // That of what was cut off must not pass for the log's: not known, until something is written.
+        newestFrameTime.store(.min, ordering: .relaxed)
         hasSuspectTail.store(false, ordering: .relaxed)
         return old
     }

@@ -58,7 +58,11 @@ extension LogStore {
     {
         do {
             let names = try storage.list(directory)
-            if names.contains(FileNames.superblock) || names.contains(where: { FileNames.base(ofSegment: $0) != nil }) {
+            if names.contains(FileNames.superblock)
+                || names.contains(where: {
+                    FileNames.base(ofSegment: $0) != nil || FileNames.base(ofCompressed: $0) != nil
+                })
+            {
                 return
             }
             if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {

@@ -98,7 +98,7 @@ extension LogStore {
         }
         state.superblock = now
         state.tail = tail
-        publish(now, begun: begun, last: last, durable: claimed)
+        publish(now, begun: begun, last: last, durable: min(claimed, last))
         return last >= start
     }
 

@@ -70,7 +70,7 @@ extension LogStore {
         state.superblock.activeSequence = active.header.sequence
         if !environment.flaws.contains(.skipsSuperblockOnRoll) { try writeSuperblock(watermark: mark, &state) }
         let waiting = catalog.withLock { $0.unsealed.count }
-        for segment in rolled.dropFirst(max(0, Self.unsealedOpenMax - waiting)) { try segment.park() }
+        for segment in rolled.dropFirst(max(0, Self.unsealedOpenMax - waiting)) { segment.park() }
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)

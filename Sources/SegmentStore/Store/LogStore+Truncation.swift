@@ -79,7 +79,10 @@ extension LogStore {
         }
         for segment in segments {
             do throws(StorageError) {
-                if !environment.flaws.contains(.unlinksBeforeLowMark) { try storage.unlink(segment.path) }
+                if !environment.flaws.contains(.unlinksBeforeLowMark) {
+                    try storage.unlink(segment.path)
+                    try removeLeftTwin(of: segment)
+                }
                 paths.append(segment.path)
                 environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
             } catch {
@@ -87,9 +90,20 @@ extension LogStore {
                 refusal = refusal ?? error.wal("remove a truncated segment")
             }
         }
-        try attempt("sync the log's directory") { () throws(StorageError) in try storage.syncDirectory(directory) }
+        // A roll may be under way: its name must not lose the one report of a failure to this sync.
+        try syncNamesAside("sync the log's directory")
         if let refusal { throw refusal }
         return paths
+    }
+
+    /// Of a compressed segment the raw file may have stayed, where it could not be removed.
+    private func removeLeftTwin(of segment: Segment) throws(StorageError) {
+        guard segment.info.withLock({ $0.isCompressed }) else { return }
+        do throws(StorageError) {
+            try storage.unlink(segment.path(isCompressed: false))
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
     }
 
     /// The epoch of the event before the one that is to be the first.
