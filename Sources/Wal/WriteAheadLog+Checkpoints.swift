@@ -15,9 +15,9 @@ extension WriteAheadLog {
     ///   if the event is not kept any more; `diskFull`, `failed`, `closed`, `discarded`, `readOnly`, `io`. Errors of the
     ///   checkpoint's own files concern this call alone.
     public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) throws(WalError) {
-        try core.checkSaving(name, lsn, state)
-        try core.makeDurable(queue.ticket(lsn.rawValue))
-        try core.saveCheckpoint(name, at: lsn, state: state)
+        let ticket = try core.checkSaving(name, lsn, state)
+        try core.makeDurable(ticket)
+        try core.saveCheckpoint(name, at: ticket, state: state)
     }
 
     /// Saves how far a consumer has come, by a position.
@@ -29,8 +29,7 @@ extension WriteAheadLog {
     /// - Throws: as the form with an LSN, and `stalePosition` if the position is of an event that was cut off since, or of
     ///   another copy of the log.
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) throws(WalError) {
-        try core.checkSaving(name, position, state)
-        try core.makeDurable(queue.ticket(position.lsn.rawValue))
+        try core.makeDurable(try core.checkSaving(name, position, state))
         try core.saveCheckpoint(name, at: position, state: state)
     }
 
@@ -77,9 +76,9 @@ extension WriteAheadLog {
     /// - Throws: as the synchronous form, `cancelled` and `noThread`.
     public func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]? = nil) async throws(WalError) {
         let core = self.core
-        try core.checkSaving(name, lsn, state)
-        try await core.makeDurable(queue.ticket(lsn.rawValue))
-        try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: lsn, state: state) }
+        let ticket = try core.checkSaving(name, lsn, state)
+        try await core.makeDurable(ticket)
+        try await onThread { () throws(WalError) in _ = try core.saveCheckpoint(name, at: ticket, state: state) }
     }
 
     /// Saves how far a consumer has come, suspending meanwhile; see the synchronous form.
@@ -91,8 +90,8 @@ extension WriteAheadLog {
     /// - Throws: as the synchronous form, `cancelled` and `noThread`.
     public func saveCheckpoint(_ name: String, at position: Position, state: [UInt8]? = nil) async throws(WalError) {
         let core = self.core
-        try core.checkSaving(name, position, state)
-        try await core.makeDurable(queue.ticket(position.lsn.rawValue))
+        let ticket = try await onThread { () throws(WalError) in try core.checkSaving(name, position, state) }
+        try await core.makeDurable(ticket)
         try await onThread { () throws(WalError) in try core.saveCheckpoint(name, at: position, state: state) }
     }
 

@@ -4,9 +4,6 @@ internal import WalPlatform
 
 /// How far one run of a consumer has come, and when its next checkpoint is due. Used by one thread or task at a time.
 struct ConsumerRun: ~Copyable {
-    /// Events between two looks at the clock while events keep coming.
-    private static let clockStride = 64
-
     let core: LogCore
     let name: String
     /// As it was found; nil: there was none.
@@ -29,22 +26,41 @@ struct ConsumerRun: ~Copyable {
         try options.validate()
         try core.checkAlive()
         let found = try Self.find(core, name)
-        let first = try Self.start(core, found, options)
+        let first: UInt64
+        if let found {
+            first = try core.store.resumePoint(of: found)
+            saved = found.position
+        } else {
+            (first, saved) = try Self.hold(core, name, options)
+        }
         self.core = core
         self.name = name
         every = options.checkpointEvery
         interval = options.checkpointInterval.wholeNanoseconds
         checkpoint = found
         start = first
-        saved = found?.position ?? .start
         processed = saved
         core.consumers.begin()
     }
 
-    private static func start(
-        _ core: LogCore, _ checkpoint: Checkpoint?, _ options: ConsumerOptions
-    ) throws(WalError) -> UInt64 {
-        if let checkpoint { return try core.store.resumePoint(of: checkpoint) }
+    /// Saves a first checkpoint, without state, before anything that takes time is done: retention may be at work.
+    private static func hold(
+        _ core: LogCore, _ name: String, _ options: ConsumerOptions
+    ) throws(WalError) -> (start: UInt64, Position) {
+        while true {
+            let first = try start(core, options)
+            do throws(WalError) {
+                let ticket = try core.checkSaving(name, LSN(first - 1), nil)
+                try core.makeDurable(ticket)
+                return (first, try core.saveCheckpoint(name, at: ticket, state: nil))
+            } catch {
+                // Retention was faster, or the log was emptied: there is another oldest event.
+                guard error.code == .truncated, options.start == 0, core.store.firstLSN > first else { throw error }
+            }
+        }
+    }
+
+    private static func start(_ core: LogCore, _ options: ConsumerOptions) throws(WalError) -> UInt64 {
         let oldest = core.store.firstLSN
         if options.start == 0 { return oldest }
         guard options.start.rawValue >= oldest else {
@@ -85,34 +101,36 @@ struct ConsumerRun: ~Copyable {
         case save
     }
 
-    /// - Parameter waits: whether there is no event now.
-    mutating func due(waits: Bool) -> Due {
-        if core.queue.phase == .draining, !isSettled { return dueWhileDraining() }
+    mutating func due() -> Due {
+        if isDraining, isDueWhileDraining() { return .save }
         guard unsaved > 0, let deadline else { return .nothing }
         if unsaved >= every { return .save }
-        guard waits || unsaved % Self.clockStride == 0 else { return .nothing }
         return SystemClock.monotonicNanoseconds() >= deadline ? .save : .nothing
     }
 
     /// The log is shutting down: what has been processed is saved at once, and again behind the last event there will be.
-    private mutating func dueWhileDraining() -> Due {
+    private mutating func isDueWhileDraining() -> Bool {
         let isLast = processed.lsn.rawValue >= core.queue.lastAssigned || start > core.queue.lastAssigned
         let isFirst = !hasSeenDraining
         hasSeenDraining = true
-        if unsaved > 0, isLast || isFirst { return .save }
+        if unsaved > 0, isLast || isFirst { return true }
         if isLast { settle() }
-        return .nothing
+        return false
     }
 
     /// Whether a wait for events is to be broken off to look what is due.
-    var mustLook: Bool { core.queue.phase == .draining && !isSettled }
+    ///
+    /// Once only: behind that it is events that make something due, and those end the wait themselves.
+    var mustLook: Bool { isDraining && !hasSeenDraining }
+
+    private var isDraining: Bool { core.queue.phase == .draining && !isSettled }
 
     private mutating func settle() {
         isSettled = true
         core.settleConsumer()
     }
 
-    /// Where the checkpoint to be saved stands.
+    /// Where the checkpoint to be saved stands: at the event processed last.
     var position: Position { processed }
 
     /// A checkpoint was saved at `position`.
@@ -120,7 +138,7 @@ struct ConsumerRun: ~Copyable {
         saved = processed
         unsaved = 0
         deadline = nil
-        if mustLook { _ = dueWhileDraining() }
+        if isDraining { _ = isDueWhileDraining() }
     }
 
     func report(_ reason: ConsumerReport.Reason) -> ConsumerReport {

@@ -27,16 +27,15 @@ extension WriteAheadLog {
         let consumer = try await onThread { () throws(WalError) in try opening.open() }
         defer { consumer.close() }
         try await restore(consumer.state)
-        if consumer.isNew {
-            let state = try await save()
-            try await saveCheckpoint(name, at: consumer.start, state: state)
+        if consumer.isNew, let state = try await save() {
+            try await saveCheckpoint(name, at: consumer.position, state: state)
         }
         while true {
             if Task.isCancelled { throw consumer.cancelled }
             if let event = try consumer.feed.take() {
                 let answer = try await body(event)
                 consumer.note(event)
-                if answer == .stop || consumer.isDue(waits: false) { try await checkpoint(consumer, try await save()) }
+                if answer == .stop || consumer.isDue() { try await checkpoint(consumer, try await save()) }
                 if answer == .stop { return consumer.report(.stopped) }
                 continue
             }
@@ -44,7 +43,7 @@ extension WriteAheadLog {
             switch try await onThread({ () throws(WalError) in consumer.feed.fill() }) {
             case .events, .end: continue
             case .wait:
-                if consumer.isDue(waits: true) { try await checkpoint(consumer, try await save()) }
+                if consumer.isDue() { try await checkpoint(consumer, try await save()) }
                 try await consumer.wait()
             }
         }
@@ -54,7 +53,8 @@ extension WriteAheadLog {
         _ consumer: AsyncConsumer, _ state: [UInt8]?, isolation: isolated (any Actor)? = #isolation
     ) async throws(WalError) {
         do throws(WalError) {
-            try await core.makeDurable(queue.ticket(consumer.position.lsn.rawValue))
+            let ticket = try await onThread { () throws(WalError) in try consumer.ticket() }
+            try await core.makeDurable(ticket)
             try await onThread { () throws(WalError) in try consumer.save(state) }
         } catch {
             if core.isEndOfConsumer(error) { return }
@@ -98,9 +98,10 @@ private final class AsyncConsumer: @unchecked Sendable {
     var cancelled: WalError { WalError(.cancelled, "the consumer was cancelled", path: core.path) }
     var state: [UInt8]? { run?.checkpoint?.state }
     var isNew: Bool { run?.checkpoint == nil }
-    /// Where a first checkpoint stands.
-    var start: LSN { LSN((run?.start ?? 1) - 1) }
     var position: Position { run?.position ?? .start }
+
+    /// Of the event processed last; throws if that was cut off.
+    func ticket() throws(WalError) -> Ticket { try core.checkedTicket(position) }
 
     func save(_ state: [UInt8]?) throws(WalError) {
         try core.saveCheckpoint(name, at: position, state: state)
@@ -111,7 +112,7 @@ private final class AsyncConsumer: @unchecked Sendable {
         run?.note(event.position)
     }
 
-    func isDue(waits: Bool) -> Bool { run?.due(waits: waits) == .save }
+    func isDue() -> Bool { run?.due() == .save }
 
     func report(_ reason: ConsumerReport.Reason) -> ConsumerReport {
         run?.report(reason) ?? ConsumerReport(reason: reason, processedLSN: 0, checkpointLSN: 0)

@@ -6,7 +6,8 @@ extension WriteAheadLog {
     ///
     /// Every event behind the checkpoint is given out in order, without a gap. After a crash, or an error, those since the last
     /// checkpoint come again: delivery is at least once. While a consumer has a checkpoint, retention holds what it has not
-    /// processed (unless a policy overrides that); one without saves its first at the start.
+    /// processed (unless a policy overrides that); one without saves its first, still without state, before
+    /// `restore` is called, and that with the state after it.
     ///
     /// Blocks until its end, asleep while there is nothing to do. No lock is held while the closures run; they may call the
     /// log. Any number of consumers may run at once, each with a name of its own: of two with one name each would overwrite the
@@ -41,8 +42,9 @@ extension WriteAheadLog {
     ) throws -> ConsumerReport {
         var run = try ConsumerRun(core, name, options)
         try restore(run.checkpoint?.state)
-        if run.checkpoint == nil { try saveCheckpoint(name, at: LSN(run.start - 1), state: try save()) }
-        var feed = ConsumerFeed(try FollowCursor(core, from: run.start, delivery: options.delivery))
+        if run.checkpoint == nil, let state = try save() { try saveCheckpoint(name, at: run.position, state: state) }
+        var feed = ConsumerFeed(
+            try FollowCursor(core, from: run.start, delivery: options.delivery, checksEnd: false))
         // Cut off since it was looked at? From here on the feed itself notices.
         try core.store.check(run.position)
         while true {
@@ -56,9 +58,9 @@ extension WriteAheadLog {
                     try checkpoint(&run, save)
                     return run.report(.stopped)
                 }
-                if run.due(waits: false) == .save { try checkpoint(&run, save) }
+                if run.due() == .save { try checkpoint(&run, save) }
             case .idle:
-                if run.due(waits: true) == .save { try checkpoint(&run, save) }
+                if run.due() == .save { try checkpoint(&run, save) }
                 let deadline = run.deadline
                 // Borrowed by the closure, not copied.
                 try feed.wait(until: deadline) { !run.mustLook }
@@ -71,7 +73,7 @@ extension WriteAheadLog {
     private func checkpoint(_ run: inout ConsumerRun, _ save: () throws -> [UInt8]?) throws {
         let state = try save()
         do throws(WalError) {
-            try core.makeDurable(queue.ticket(run.position.lsn.rawValue))
+            try core.makeDurable(try core.checkedTicket(run.position))
             try core.saveCheckpoint(run.name, at: run.position, state: state)
         } catch {
             if core.isEndOfConsumer(error) { return }

@@ -31,6 +31,8 @@ final class EventFeed: @unchecked Sendable {
     private var cuts: UInt64
     /// Events were cut off: what was given out must be looked at before reading goes on.
     private var mustCheck = false
+    /// Whether the start was looked at: after a cut the log may end below it.
+    private var hasBegun: Bool
 
     /// - Parameter position: of an event that was given out before, which must still be there.
     init(
@@ -38,6 +40,7 @@ final class EventFeed: @unchecked Sendable {
     ) {
         given = position
         mustCheck = position != nil
+        hasBegun = position != nil
         self.core = core
         self.start = start
         self.last = last
@@ -72,7 +75,7 @@ final class EventFeed: @unchecked Sendable {
         taken = 0
         if failure?.code == .stalePosition { failure = nil }
         if failure == nil { hasEnded = false }
-        if let given { start = given.lsn.rawValue + 1 }
+        if let given { start = max(start, given.lsn.rawValue + 1) }
     }
 
     /// Reads on, blocking.
@@ -86,7 +89,9 @@ final class EventFeed: @unchecked Sendable {
             if cursor == nil {
                 // Like a replay, a range ends at the newest event that is written when reading begins.
                 let end = last.map { min($0, core.store.writtenLSN) }
-                cursor = try FollowCursor(core, from: start, through: end, delivery: delivery)
+                cursor = try FollowCursor(
+                    core, from: start, through: end, delivery: delivery, checksEnd: !hasBegun)
+                hasBegun = true
             }
             var bytes = 0
             while events.count < Self.chunkEvents, bytes < Self.chunkBytes {

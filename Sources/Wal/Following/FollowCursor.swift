@@ -24,13 +24,16 @@ struct FollowCursor: ~Copyable {
     /// - Parameters:
     ///   - lsn: the first event; 0: the oldest.
     ///   - last: where it ends; nil: with the log.
-    init(_ core: LogCore, from lsn: UInt64, through last: UInt64? = nil, delivery: Delivery) throws(WalError) {
+    ///   - checksEnd: whether the first event must be there or the next to come; false if it was, before a cut.
+    init(
+        _ core: LogCore, from lsn: UInt64, through last: UInt64? = nil, delivery: Delivery, checksEnd: Bool = true
+    ) throws(WalError) {
         self.core = core
         self.delivery = delivery.resolved(core.options)
         self.last = last
         try core.checkFollowable()
         let newest = core.options.readOnly ? core.store.writtenLSN : core.queue.lastAssigned
-        if lsn > newest + 1 {
+        if checksEnd, lsn > newest + 1 {
             throw WalError(
                 .notYetWritten, "LSN \(lsn) is not yet written; the newest event is \(newest)", path: core.path,
                 lsns: lsn.range)

@@ -1,25 +1,48 @@
 internal import SegmentStore
 
 extension LogCore {
-    /// Refuses what can't be saved before anything is waited for.
-    func checkSaving(_ name: String, _ lsn: LSN, _ state: [UInt8]?) throws(WalError) {
+    /// Refuses what can't be saved before anything is waited for; returns what is to be durable first.
+    func checkSaving(_ name: String, _ lsn: LSN, _ state: [UInt8]?) throws(WalError) -> Ticket {
+        // The ticket before the check: a cut after the check is told by the ticket.
+        let ticket = queue.ticket(lsn.rawValue)
         try checkAlive()
         try LogStore.checkCheckpoint(name: name, state: state)
         try checkAssigned(lsn.rawValue)
+        return ticket
     }
 
-    func checkSaving(_ name: String, _ position: Position, _ state: [UInt8]?) throws(WalError) {
+    /// Blocks for a disk read.
+    func checkSaving(_ name: String, _ position: Position, _ state: [UInt8]?) throws(WalError) -> Ticket {
         try checkAlive()
         try LogStore.checkCheckpoint(name: name, state: state)
-        // Whoever has a position has read the event: it is written, or it was cut off.
-        try store.check(position)
+        return try checkedTicket(position)
     }
 
-    /// Saves a checkpoint at an event that is durable.
-    func saveCheckpoint(_ name: String, at lsn: LSN, state: [UInt8]?) throws(WalError) {
+    /// The ticket of an event that was given out; throws if it was cut off since. Blocks for a disk read.
+    func checkedTicket(_ position: Position) throws(WalError) -> Ticket {
+        // The ticket before the check: a cut after the check is told by the ticket.
+        let ticket = queue.ticket(position.lsn.rawValue)
+        // Whoever has a position has read the event: it is written, or it was cut off.
+        try store.check(position)
+        return ticket
+    }
+
+    /// Saves a checkpoint at an event that is durable; returns where that is.
+    @discardableResult
+    func saveCheckpoint(_ name: String, at ticket: Ticket, state: [UInt8]?) throws(WalError) -> Position {
+        var position = Position.start
         try save { () throws(WalError) in
-            try store.setCheckpoint(name, at: try store.position(of: lsn.rawValue), state: state)
+            do throws(WalError) {
+                position = try store.position(of: ticket.lsn)
+            } catch {
+                try checkNotCut(ticket)
+                throw error
+            }
+            // Else the LSN may be another event's by now.
+            try checkNotCut(ticket)
+            try store.setCheckpoint(name, at: position, state: state)
         }
+        return position
     }
 
     /// Saves a checkpoint at a position whose event, if it is valid, is durable.

@@ -85,6 +85,10 @@ extension LogCore {
         if store.durableLSN >= lsn { return true }
         // The log may have been closed since the caller looked.
         try checkAlive(waitingFor: lsn)
+        // No commit would ever bring it.
+        guard lsn <= queue.lastAssigned else {
+            throw WalError(.truncated, "LSN \(lsn) was cut off by truncate(after:)", path: path, lsns: lsn.range)
+        }
         try committer.commitDurably(needed: lsn)
         return store.durableLSN >= lsn
     }

@@ -238,6 +238,61 @@ struct ConsumerConcurrencyTests {
         #expect(disk.openHandles == 0)
     }
 
+    @Test("One whose last event was cut off ends with stalePosition and doesn't wait for it", .timeLimit(.minutes(1)))
+    func cutOff() async throws {
+        let log = try open(SimulatedDisk())
+        try append(log, 10)
+        #expect(
+            code {
+                try log.consume("blocking") { event in
+                    guard event.lsn == 10 else { return .continue }
+                    try log.truncate(after: 5)
+                    return .stop
+                }
+            } == .stalePosition)
+        #expect(try await log.checkpoint("blocking").position.lsn == 0)
+        try append(log, 5)
+        do {
+            try await log.consume("suspending") { event in
+                guard event.lsn == 10 else { return .continue }
+                try await log.truncate(after: 5, overridingCheckpoints: true)
+                return .stop
+            }
+            Issue.record("the consumer ended without an error")
+        } catch let error as WalError {
+            #expect(error.code == .stalePosition)
+        }
+    }
+
+    @Test(
+        "A consumer that looks once at a shutdown is done and saves its last, with slow bodies too",
+        .timeLimit(.minutes(1)))
+    func drains() async throws {
+        let log = try open(SimulatedDisk())
+        try append(log, 3)
+        let saves = Shared(0)
+        let begun = Shared(false)
+        let thread = try SystemThread(name: "consumer") {
+            let report = try? log.consume(
+                "a",
+                save: {
+                    saves.update { $0 += 1 }
+                    return nil
+                }
+            ) { event in
+                begun.value = true
+                if event.lsn == 1 { waitUntil { log.state == .draining } }
+                return .continue
+            }
+            #expect(report == ConsumerReport(reason: .logEnded, processedLSN: 3, checkpointLSN: 3))
+        }
+        try await eventually { begun.value }
+        try await log.shutdown()
+        thread.join()
+        // At the start, when the shutdown was seen, and behind the last event.
+        #expect(saves.value == 3)
+    }
+
     @Test("One that can't go on says why; one without a checkpoint starts where it is told")
     func starts() throws {
         let log = try open(SimulatedDisk())
