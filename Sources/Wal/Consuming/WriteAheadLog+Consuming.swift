@@ -33,7 +33,7 @@ extension WriteAheadLog {
     /// - Throws: what the closures throw; else as ``saveCheckpoint(_:at:state:)-(_,LSN,_)`` and ``Follower/next(timeout:)``, and
     ///   `invalidOption`; `checkpointFellBehind` or `stalePosition` if it can't go on from its checkpoint. Nothing is saved
     ///   after an error.
-    @_disfavoredOverload  // else a closure that suits both forms would choose this one in a task, whose thread it would block
+    @_disfavoredOverload  // else a closure that suits both would block a task
     @discardableResult
     public func consume(
         _ name: String, options: ConsumerOptions = ConsumerOptions(), restore: ([UInt8]?) throws -> Void = { _ in },
