@@ -50,6 +50,7 @@ install_zstd_program() {
     command -v zstd >/dev/null && return
     command -v apt-get >/dev/null || return 0
     step "installing zstd"
+    as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends zstd >/dev/null
 }
 
