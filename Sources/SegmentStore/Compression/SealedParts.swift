@@ -1,4 +1,5 @@
-/// Header, footer and index of a raw sealed segment, which all must be intact for it to be compressed.
+/// Header, footer and index of a raw sealed segment, for it to be compressed. Header and footer must be intact; the index, which
+/// a crash while the segment was being sealed can have spoilt, is made again if need be.
 struct SealedParts {
     let header: SegmentHeader
     let footer: SegmentFooter
@@ -16,15 +17,35 @@ struct SealedParts {
         let block = try attempt("read a segment's index") { () throws(StorageError) in
             try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
         }
-        guard let block, let index = SparseIndex(block, salt: header.salt, offset: footer.indexOffset),
-            size <= Layout.segmentSizeMax, footer.endOfFrames > UInt64(Layout.blockSize)
-        else {
-            throw Self.damage(path, offset: footer.indexOffset, "the index is damaged, so it can't be compressed")
+        guard size <= Layout.segmentSizeMax, footer.endOfFrames > UInt64(Layout.blockSize) else {
+            throw Self.damage(path, offset: size, "the footer is impossible, so it can't be compressed")
+        }
+        if let block, let intact = SparseIndex(block, salt: header.salt, offset: footer.indexOffset) {
+            index = intact
+        } else {
+            index = try Self.derivedIndex(file, header, footer, path: path)
         }
         self.header = header
         self.footer = footer
-        self.index = index
         self.size = size
+    }
+
+    private static func derivedIndex(
+        _ file: any StorageFile, _ header: SegmentHeader, _ footer: SegmentFooter, path: String
+    ) throws(WalError) -> SparseIndex {
+        let window = ByteWindow(file, limit: footer.endOfFrames)
+        var chain = FrameChain(header)
+        var tally = SegmentTally(spacing: header.indexSpacing)
+        while chain.offset < footer.endOfFrames {
+            let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(window) }
+            guard case .whole(let frame, let body) = check, tally.add(frame, at: chain.offset, body: body) != nil else {
+                throw damage(
+                    path, offset: chain.offset, "a frame is damaged, so it can't be compressed",
+                    LSN(chain.nextLSN)...LSN(chain.nextLSN))
+            }
+            chain.accept(frame)
+        }
+        return tally.index
     }
 
     /// Where blocks end: the header block alone; then frames, up to the first index entry at or behind `blockSize` bytes; then index

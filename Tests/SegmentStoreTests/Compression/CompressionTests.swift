@@ -114,6 +114,21 @@ import WalSimulation
         return events
     }
 
+    @Test func `A segment whose index a crash has spoilt is compressed all the same`() throws {
+        let sample = try CompressedSample()
+        let disk = SimulatedDisk(startingFrom: sample.raw)
+        let path = StoreSample.path(base: sample.bases[0])
+        var bytes = try #require(disk.contents(of: path))
+        // Behind the frames, before the footer, which ends the file.
+        let place = bytes.count - Layout.footerSize - Layout.indexEntrySize
+        for index in place..<place + 16 { bytes[index] = 0 }
+        disk.replaceContents(of: path, with: bytes)
+        let log = try StoreSample.open(disk)
+        try log.compress(CompressedSample.settings())
+        #expect(try log.store.segments().prefix(sample.bases.count).allSatisfy { $0.isCompressed })
+        #expect(try log.contents() == sample.events)
+    }
+
     @Test func `A truncation in the middle of compressing drops it`() throws {
         let sample = try CompressedSample()
         for flaws in [StoreFlaws(), .publishesRemovedSegment] {
