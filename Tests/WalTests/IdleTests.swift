@@ -7,8 +7,7 @@ import WalSimulation
 
 @Suite("An idle log costs nothing, and a forgotten one goes by itself", .serialized)
 struct IdleTests {
-    /// Processor time of the calling process, user and system.
-    static func processorSeconds() -> Double {
+    private static func usage() -> rusage {
         var usage = rusage()
         #if canImport(Glibc)
         // An enumeration there, whose call takes a plain number.
@@ -16,20 +15,18 @@ struct IdleTests {
         #else
         getrusage(RUSAGE_SELF, &usage)
         #endif
+        return usage
+    }
+
+    /// Processor time of the calling process, user and system.
+    static func processorSeconds() -> Double {
+        let usage = usage()
         let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
         return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
     }
 
     /// How often threads of the process went to sleep.
-    static func voluntarySwitches() -> Int {
-        var usage = rusage()
-        #if canImport(Glibc)
-        getrusage(CInt(RUSAGE_SELF.rawValue), &usage)
-        #else
-        getrusage(RUSAGE_SELF, &usage)
-        #endif
-        return Int(usage.ru_nvcsw)
-    }
+    static func voluntarySwitches() -> Int { Int(usage().ru_nvcsw) }
 
     @Test("The counters answer in every state", .timeLimit(.minutes(1)))
     func statistics() throws {

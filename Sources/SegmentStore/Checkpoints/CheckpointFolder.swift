@@ -183,7 +183,7 @@ package struct CheckpointFolder: Sendable {
         let target = path(header.name)
         let temporary = target + FileNames.temporarySuffix
         do throws(StorageError) {
-            let file = try createAfresh(temporary)
+            let file = try storage.createAfresh(temporary)
             do throws(StorageError) {
                 try file.write(header.encode(), at: 0)
                 if let state, !state.isEmpty {
@@ -236,16 +236,6 @@ package struct CheckpointFolder: Sendable {
             try attempt("remove an unfinished checkpoint") { () throws(StorageError) in
                 try storage.unlink(folder + "/" + file)
             }
-        }
-    }
-
-    private func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
-        do throws(StorageError) {
-            return try storage.create(path)
-        } catch {
-            guard error.alreadyExists else { throw error }
-            try storage.unlink(path)
-            return try storage.create(path)
         }
     }
 }

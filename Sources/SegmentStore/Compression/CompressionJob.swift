@@ -74,7 +74,7 @@ final class CompressionJob {
             self.compressor = compressor
             let target = temporary
             let output = try attempt("make a compressed segment") { () throws(StorageError) in
-                try store.maker.createAfresh(target)
+                try store.storage.createAfresh(target)
             }
             made = output
             self.output = output

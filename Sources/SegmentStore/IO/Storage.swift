@@ -32,6 +32,18 @@ package protocol Storage: Sendable {
     func isLocked(_ path: String) throws(StorageError) -> Bool
 }
 
+extension Storage {
+    /// Makes a new, empty file in the place of one that an earlier stop or failure may have left.
+    package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
+        do {
+            return try create(path)
+        } catch  where error.alreadyExists {
+            try unlink(path)
+            return try create(path)
+        }
+    }
+}
+
 /// How a file is opened.
 package enum StorageAccess: Sendable {
     case readOnly

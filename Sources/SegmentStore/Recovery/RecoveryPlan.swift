@@ -41,12 +41,9 @@ package struct RecoveryPlan: Sendable {
     /// There was no log: one is to be made.
     package var isNew = false
     package var superblock: Superblock
-    package var superblockDamage: String?
     package var mustRebuildSuperblock = false
     /// The segments that stay, in order; the last one becomes the active one.
     package var segments: [Found] = []
-    /// The index in `segments` of the first one that nothing vouches for as a whole: the one the watermark lies in.
-    package var firstUnsettled = 0
     /// Where the log ends.
     package var end: Mark
     /// Of the active segment, as far as it was scanned.

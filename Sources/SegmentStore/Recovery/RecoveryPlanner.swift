@@ -80,7 +80,6 @@ package struct RecoveryPlanner: Sendable {
             found: segments, leftovers: leftovers, flaws: flaws)
         var plan = try scan.run()
         plan.mustRebuildSuperblock = mustRebuild
-        plan.superblockDamage = damage?.message
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }
         plan.superblockSlot = slot

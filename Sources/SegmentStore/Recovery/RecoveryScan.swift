@@ -307,7 +307,6 @@ package struct RecoveryScan {
         plan.segments = found
         plan.segments[index].end = chain.mark(in: found[index].base)
         plan.end = chain.mark(in: found[index].base)
-        plan.firstUnsettled = min(index, found.firstIndex { $0.base == superblock.watermark.segment } ?? 0)
         return plan
     }
 

@@ -29,7 +29,7 @@ extension SegmentMaker {
         let block = header.encode()
         let target = directory + "/" + FileNames.segment(base: original.firstLSN)
         let temporary = target + FileNames.temporarySuffix
-        let file = try createAfresh(temporary)
+        let file = try storage.createAfresh(temporary)
         do throws(StorageError) {
             if options.preallocation != .growing { try file.allocate(header.segmentSize) }
             try file.write(block, at: 0)

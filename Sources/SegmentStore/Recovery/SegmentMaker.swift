@@ -32,7 +32,7 @@ package struct SegmentMaker: Sendable {
     package func make(_ header: inout SegmentHeader) throws(StorageError) -> any StorageFile {
         let name = FileNames.segment(base: header.firstLSN)
         let temporary = directory + "/" + name + FileNames.temporarySuffix
-        let file = try createAfresh(temporary)
+        let file = try storage.createAfresh(temporary)
         if options.preallocation != .growing { try file.allocate(header.segmentSize) }
         try file.write(header.encode(), at: 0)
         try file.sync()
@@ -62,15 +62,5 @@ package struct SegmentMaker: Sendable {
             try storage.syncDirectory(directory)
         }
         return copy
-    }
-
-    /// Creates a temporary file, which an earlier stop or failure may have left.
-    package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
-        do {
-            return try storage.create(path)
-        } catch  where error.alreadyExists {
-            try storage.unlink(path)
-            return try storage.create(path)
-        }
     }
 }

@@ -208,7 +208,7 @@ extension LogStore {
     /// Makes a spare that is allocated only. Under the lock of the spare.
     func makeSpare() throws(WalError) -> SpareSegment {
         do throws(StorageError) {
-            let file = try maker.createAfresh(path(FileNames.spare))
+            let file = try storage.createAfresh(path(FileNames.spare))
             do throws(StorageError) {
                 if options.preallocation != .growing { try file.allocate(options.segmentSize) }
                 try file.sync()
