@@ -13,12 +13,39 @@ floor_log *floor_open(const char *directory, uint64_t segment_size, int preparat
 /// Prepares the segments for this many bytes, outside the time that is measured.
 int floor_prepare(floor_log *log, uint64_t bytes);
 int floor_append(floor_log *log, const void *bytes, uint32_t count);
+/// `count` events of `size` bytes that lie behind each other, under one lock.
+int floor_append_batch(floor_log *log, const uint8_t *bytes, uint32_t count, uint32_t size);
 int floor_flush(floor_log *log);
-void floor_close(floor_log *log);
+int floor_close(floor_log *log);
 
-/// Reads all segments with pread into a 256 KiB buffer, checks the blocks and walks the records. Returns how many there
-/// are, or -1 if one is damaged; `digest` is the sum of the first eight bytes of each.
-int64_t floor_replay(const char *directory, uint64_t *digest);
+/// Called with one record; anything but 0 stops.
+typedef int (*floor_visitor)(void *context, const uint8_t *bytes, uint32_t count);
+
+/// Reads all segments with pread into a 256 KiB buffer (0) or through maps (1), checks the blocks and walks the records.
+/// Returns how many there are, or -1 if one is damaged; `digest` is the sum of the first eight bytes of each.
+int64_t floor_replay(const char *directory, int mapped, uint64_t *digest);
+/// The same with a copy of each record in memory of its own, freed at once.
+int64_t floor_replay_owned(const char *directory, uint64_t *digest);
+/// Gives each record to the visitor.
+int64_t floor_visit(const char *directory, floor_visitor visitor, void *context);
+/// Drops the pages of every file of a directory from the page cache, after having synced them.
+int floor_drop_pages(const char *directory);
+
+/// For finding single events: all segments open, and the number of the first event of each block.
+typedef struct floor_index floor_index;
+floor_index *floor_index_open(const char *directory);
+/// The first eight bytes of an event, counted from 0: reads its block, checks it and walks to the event.
+int floor_index_find(floor_index *index, uint64_t number, uint64_t *word);
+void floor_index_close(floor_index *index);
+
+/// Durable appends into one prewritten file: pwrite and fdatasync by whichever caller finds nobody at it, for all that wait.
+typedef struct floor_commit floor_commit;
+floor_commit *floor_commit_open(const char *path, uint64_t size);
+/// Returns when the event is on stable storage: 0, or -1.
+int floor_commit_append(floor_commit *log, const void *bytes, uint32_t count);
+void floor_commit_close(floor_commit *log);
+/// Reads the file back; as `floor_visit`.
+int64_t floor_commit_visit(const char *path, floor_visitor visitor, void *context);
 
 /// A monotonic clock, in nanoseconds.
 uint64_t floor_now(void);
@@ -35,6 +62,6 @@ int64_t floor_unpack(const char *path);
 double floor_processor_seconds(void);
 
 /// Touches and frees memory, so that the host has given it to this machine before a run that fills the page cache.
-void floor_touch_memory(uint64_t bytes);
+int floor_touch_memory(uint64_t bytes);
 
 #endif
