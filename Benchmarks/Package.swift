@@ -2,7 +2,7 @@
 import PackageDescription
 
 /// The other logs and databases, which need their libraries (scripts/bench installs them).
-let peers: TargetDependencyCondition = .when(traits: ["Peers"])
+let peers: TargetDependencyCondition? = .when(traits: ["Peers"])
 
 let package = Package(
     name: "Benchmarks",

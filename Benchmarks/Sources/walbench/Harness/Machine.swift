@@ -14,6 +14,13 @@ enum Machine {
         try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
     }
 
+    /// Bytes that this process has given to the disk so far.
+    static var writtenBytes: UInt64 {
+        let text = (try? String(contentsOfFile: "/proc/self/io", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("write_bytes:") }
+        return line.flatMap { $0.split(separator: " ").last }.flatMap { UInt64($0) } ?? 0
+    }
+
     static var memoryBytes: UInt64 { ProcessInfo.processInfo.physicalMemory }
 
     /// Descriptors this process has open.

@@ -36,15 +36,22 @@ struct Series: Codable, Sendable {
 
 /// All of one workload.
 struct WorkloadResult: Codable, Sendable {
+    /// Another value of the samples worth a column.
+    struct Column: Codable, Sendable {
+        var name: String
+        var unit: String
+    }
+
     var id: String
     var title: String
     var unit: String
     var lowerIsBetter: Bool
     var target: String
-    /// What the runs were, in words: how many events, of what size.
-    var note: String
+    /// The name of the value that counts.
+    var value: String
+    var also: [Column]
     var series: [Series]
-    /// The ratio of ours to the floor and to the best peer, by contestant of ours, above 1 if ours is the slower.
+    /// What ours costs as a multiple of the floor and of the best peer, by contestant of ours: above 1, ours is the slower.
     var toFloor: [String: Double] = [:]
     var toBestPeer: [String: Double] = [:]
     var bestPeer: Contestant?
