@@ -18,7 +18,9 @@ protocol BenchLog: AnyObject, Sendable {
 }
 
 extension BenchLog {
-    func appendBatch(_ payloads: UnsafeRawBufferPointer, size: Int) throws { throw BenchmarkError.unsupported("batches") }
+    func appendBatch(_ payloads: UnsafeRawBufferPointer, size: Int) throws {
+        throw BenchmarkError.unsupported("batches")
+    }
     func appendDurably(_ payload: UnsafeRawBufferPointer) throws { throw BenchmarkError.unsupported("durable appends") }
     func replayOwned(_ body: ([UInt8]) throws -> Void) throws {
         try replay { try body([UInt8]($0)) }

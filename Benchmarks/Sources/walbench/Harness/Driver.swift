@@ -27,7 +27,9 @@ struct Driver {
         for segments in scaling {
             tell("scaling: \(segments) segments")
             let path = try fresh("scale")
-            if let row = try ChildProcess.run(Job(kind: .scale, path: path, segments: segments)).row { rows.append(row) }
+            if let row = try ChildProcess.run(Job(kind: .scale, path: path, segments: segments)).row {
+                rows.append(row)
+            }
             try remove(path)
         }
         return Record(
@@ -67,10 +69,11 @@ struct Driver {
                 let path = readPath(preparation, contestant)
                 guard done.insert(path).inserted else { continue }
                 tell("preparing \(path.split(separator: "/").last ?? "")")
-                _ = try ChildProcess.run(Job(kind: .touch))
+                try touch(Sizes(scale: scale).readBytes)
                 _ = try ChildProcess.run(
                     Job(
-                        kind: .prepare, workload: preparation.rawValue, contestant: contestant.writerOfItsLog, path: path,
+                        kind: .prepare, workload: preparation.rawValue, contestant: contestant.writerOfItsLog,
+                        path: path,
                         scale: scale), mayDie: preparation == .killed)
             }
         }
@@ -82,6 +85,11 @@ struct Driver {
     private func readPath(_ preparation: Preparation, _ contestant: Contestant) -> String {
         let owner = preparation == .compressed ? Contestant.wal : contestant.writerOfItsLog
         return root + "/\(preparation.rawValue)-\(owner.rawValue)"
+    }
+
+    /// Has the host give this machine as much memory as a run will fill.
+    private func touch(_ bytes: Int) throws {
+        _ = try ChildProcess.run(Job(kind: .touch, bytes: UInt64(bytes) + (128 << 20)))
     }
 
     // MARK: Runs
@@ -119,7 +127,9 @@ struct Driver {
             }
         } else {
             path = try fresh("log")
-            if case .append = workload.action { _ = try ChildProcess.run(Job(kind: .touch)) }
+            if case .append(_, let size, let batch) = workload.action {
+                try touch(Sizes(scale: scale).appends(contestant, size: size, batch: batch) * (size + 32))
+            }
         }
         let job = Job(kind: .run, workload: workload.id, contestant: contestant, path: path, scale: scale)
         let outcome = try ChildProcess.run(job)
@@ -146,7 +156,8 @@ extension WorkloadResult {
     init(_ workload: Workload, _ series: [Series]) {
         self.init(
             id: workload.id, title: workload.title, unit: workload.unit, lowerIsBetter: workload.lowerIsBetter,
-            target: workload.target, value: workload.value, also: workload.also.map { .init(name: $0.name, unit: $0.unit) },
+            target: workload.target, value: workload.value,
+            also: workload.also.map { .init(name: $0.name, unit: $0.unit) },
             series: series)
         func cost(_ series: Series) -> Double? {
             series.median(workload.value).map { workload.lowerIsBetter ? $0 : 1 / $0 }

@@ -16,13 +16,15 @@ struct Job: Codable, Sendable {
     var scale = 1.0
     /// Of a job of the kind `scale`.
     var segments = 0
+    /// Of a job of the kind `touch`.
+    var bytes: UInt64 = 0
 
     private var sizes: Sizes { Sizes(scale: scale) }
 
     func run() throws -> Outcome {
         switch kind {
         case .touch:
-            guard floor_touch_memory(2 << 30) == 0 else { throw BenchmarkError.engine("memory can't be touched") }
+            guard floor_touch_memory(bytes) == 0 else { throw BenchmarkError.engine("memory can't be touched") }
             return Outcome()
         case .prepare:
             try prepare()
@@ -55,11 +57,13 @@ struct Job: Codable, Sendable {
                 path, OpenFor(segmentSize: 4 << 20),
                 PacedWorkload(size: 128, perSecond: 100_000, seconds: sizes.pacedSeconds))
         case .read(let manner):
-            return try ReadWorkload(manner: manner, size: Sizes.readSize, events: sizes.readEvents).run(contestant, path)
+            return try ReadWorkload(manner: manner, size: Sizes.readSize, events: sizes.readEvents).run(
+                contestant, path)
         case .seek:
             return try contestant.open(
-                path, OpenFor(isReading: true),
-                SeekWorkload(events: sizes.readEvents, seeks: max(sizes.seeks / (contestant.kind == .peer ? 10 : 1), 100)))
+                path, OpenFor(),
+                SeekWorkload(
+                    events: sizes.readEvents, seeks: max(sizes.seeks / (contestant.kind == .peer ? 10 : 1), 100)))
         case .open: return try OpenWorkload().run(contestant, path)
         case .sizes: return try CompressedWorkload(events: sizes.compressedEvents / 2, size: 128).sizes(path)
         case .compressed:

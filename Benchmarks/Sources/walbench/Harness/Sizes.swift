@@ -13,8 +13,8 @@ struct Sizes: Sendable {
     var pacedSeconds: Double { max(1.5 * scale, 0.4) }
     var seeks: Int { Int(100_000 * scale) }
 
-    /// Events of one run of appends: what takes the contestant about 0.7 seconds on a machine of today, and no more than
-    /// 1.6 GB.
+    /// Events of one run of appends: what takes the contestant about 0.6 seconds on a machine of today, and no more than
+    /// 1.3 GB.
     func appends(_ contestant: Contestant, size: Int, batch: Int) -> Int {
         let nanoseconds: Double =
             switch contestant {
@@ -26,7 +26,7 @@ struct Sizes: Sendable {
             case .sqliteFull, .sqliteNormal, .grdb:
                 batch > 1 ? 400 + 13_000 / Double(batch) : 14_000 + Double(size)
             }
-        let count = min(0.7e9 * scale / nanoseconds, 1.6e9 * scale / Double(size))
+        let count = min(0.6e9 * scale / nanoseconds, 1.3e9 * scale / Double(size))
         return max(Int(count), batch * 16)
     }
 }

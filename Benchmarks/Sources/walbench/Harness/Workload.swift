@@ -39,9 +39,13 @@ extension Workload {
     private static let writers: [Contestant] = [
         .wal, .floor, .floorAllocated, .rocksdb, .rocksdbManual, .leveldb, .sqliteNormal, .grdb,
     ]
-    private static let batchers: [Contestant] = [.wal, .floor, .rocksdb, .rocksdbManual, .leveldb, .sqliteNormal, .grdb]
+    private static let batchers: [Contestant] = [
+        .wal, .floor, .rocksdb, .rocksdbManual, .leveldb, .sqliteNormal, .grdb,
+    ]
     private static let committers: [Contestant] = [.wal, .floor, .rocksdb, .leveldb, .sqliteFull, .grdb]
-    private static let readers: [Contestant] = [.wal, .walRead, .floor, .floorMapped, .rocksdb, .leveldb, .sqliteNormal, .grdb]
+    private static let readers: [Contestant] = [
+        .wal, .walRead, .floor, .floorMapped, .rocksdb, .leveldb, .sqliteNormal, .grdb,
+    ]
 
     static let all: [Workload] = [
         Workload(
@@ -97,7 +101,8 @@ extension Workload {
             also: [("rate", "GB/s")], reads: .plain),
         Workload(
             id: "W7c", title: "the same, page cache cold", action: .read(.cold),
-            contestants: [.wal, .walRead, .floor, .rocksdb, .leveldb, .sqliteNormal], value: "rate", unit: "GB/s", lowerIsBetter: false,
+            contestants: [.wal, .walRead, .floor, .rocksdb, .leveldb, .sqliteNormal], value: "rate", unit: "GB/s",
+            lowerIsBetter: false,
             target: "at least 0.97 × the floor", reads: .plain),
         Workload(
             id: "W8", title: "pull iterator, warm", action: .read(.pulled), contestants: [.wal, .walRead, .floor],
@@ -120,7 +125,7 @@ extension Workload {
             also: [("p50", "µs, p50"), ("p99", "µs, p99"), ("max", "µs, max")]),
         Workload(
             id: "W12", title: "bytes on disk per 128 B event", action: .sizes, contestants: [.wal],
-            unit: "bytes, single appends", target: "140, batches 138, zstd level -1 50", 
+            unit: "bytes, single appends", target: "140, batches 138, zstd level -1 50",
             also: [("batches", "bytes, batches of 100"), ("zstd", "bytes, zstd level -1")], floor: nil),
         Workload(
             id: "W13", title: "replay of a compressed log (zstd level 1), 256 B events", action: .compressed,

@@ -42,7 +42,9 @@ struct TextTables {
 
     private var scaling: [String] {
         guard !record.scaling.isEmpty else { return [] }
-        var lines = ["Scaling: segments, open ms, after kill ms, seek µs, append ns, truncate one ms, half µs per segment, MiB own, descriptors"]
+        var lines = [
+            "Scaling: segments, open ms, after kill ms, seek µs, append ns, truncate one ms, half µs per segment, MiB own, descriptors"
+        ]
         for row in record.scaling {
             let values = [
                 row.openMilliseconds, row.openAfterKillMilliseconds, row.seekMicroseconds, row.appendNanoseconds,
