@@ -70,17 +70,15 @@ func inParallel(_ threads: Int, _ body: @escaping @Sendable (Int) throws -> Void
     guard threads > 1 else { return try body(0) }
     let failures = Failures()
     let group = DispatchGroup()
-    withoutActuallyEscaping(body) { body in
-        for number in 0..<threads {
-            group.enter()
-            let worker = Thread {
-                do { try body(number) } catch { failures.note(error) }
-                group.leave()
-            }
-            worker.start()
+    for number in 0..<threads {
+        group.enter()
+        let worker = Thread {
+            do { try body(number) } catch { failures.note(error) }
+            group.leave()
         }
-        group.wait()
+        worker.start()
     }
+    group.wait()
     if let error = failures.first { throw error }
 }
 
