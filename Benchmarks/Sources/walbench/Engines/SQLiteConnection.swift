@@ -7,8 +7,8 @@ final class SQLiteConnection {
 
     init(_ path: String, isReading: Bool) throws {
         // Whoever has the connection has a lock: SQLite needn't take its own.
-        let flags = (isReading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
-        try check(sqlite3_open_v2(path, &handle, flags, nil))
+        let access = isReading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        try check(sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX, nil))
     }
 
     deinit { sqlite3_close_v2(handle) }

@@ -4,7 +4,7 @@ import Foundation
 /// Shows that what a peer is given comes back; a slow peer is no surprise, one that was used wrongly would be.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Appends to each peer in every way it has, and checks that the events come back.", shouldDisplay: false)
+        abstract: "Appends to each peer in every way it has, and checks that the events come back.")
 
     @Option(help: "Where the logs go; each is removed afterwards.")
     var directory = NSTemporaryDirectory()
