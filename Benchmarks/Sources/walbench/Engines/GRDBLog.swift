@@ -54,21 +54,19 @@ final class GRDBLog: BenchLog {
 
     func replay(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         try pool.read { database in
-            let rows = try Row.fetchCursor(database, sql: "SELECT payload FROM events ORDER BY id")
-            while let row = try rows.next() {
-                try row.withUnsafeData(atIndex: 0) { try $0?.withUnsafeBytes(body) }
-            }
+            // Faster than lending the bytes of rows for small events, and no slower for large ones.
+            let payloads = try Data.fetchCursor(database, sql: "SELECT payload FROM events ORDER BY id")
+            while let payload = try payloads.next() { try payload.withUnsafeBytes(body) }
         }
     }
 
     func find(_ number: UInt64) throws -> UInt64 {
-        let word = try pool.read { database in
+        let payload = try pool.read { database in
             let statement = try database.cachedStatement(sql: "SELECT payload FROM events WHERE id = ?")
-            let rows = try Row.fetchCursor(statement, arguments: [Int64(number) + 1])
-            return try rows.next()?.withUnsafeData(atIndex: 0) { try $0?.withUnsafeBytes(firstWord) }
+            return try Data.fetchOne(statement, arguments: [Int64(number) + 1])
         }
-        guard let word else { throw BenchmarkError.wrongContents("GRDB has no event \(number)") }
-        return word
+        guard let payload else { throw BenchmarkError.wrongContents("GRDB has no event \(number)") }
+        return try payload.withUnsafeBytes(firstWord)
     }
 
     func close() throws { try pool.close() }
