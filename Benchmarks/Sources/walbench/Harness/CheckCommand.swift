@@ -2,23 +2,28 @@ import ArgumentParser
 import Foundation
 
 /// Shows that what a peer is given comes back; a slow peer is no surprise, one that was used wrongly would be.
-struct Check: ParsableCommand {
+struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Appends to each peer in every way it has, and checks that the events come back.")
 
-    @Option(help: "Where the logs go; each is removed afterwards.")
-    var directory = NSTemporaryDirectory()
+    @Option(name: .long, help: "Where the logs are made.")
+    var directory = FileManager.default.temporaryDirectory.path
 
     func run() throws {
+        guard Contestant.peersAreBuilt else { throw BenchmarkError.unsupported("this: built without the trait Peers") }
+        let root = directory + "/walbench-\(getpid())"
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        defer {
+            do { try FileManager.default.removeItem(atPath: root) } catch { print("\(root) is left over: \(error)") }
+        }
         for contestant in Contestant.allCases where contestant.kind == .peer {
             for way in CheckedAppend.Way.allCases where way != .durable || contestant != .sqliteNormal {
-                let path = directory + "/walbench-check-\(contestant.rawValue)-\(way.rawValue)"
-                try? FileManager.default.removeItem(atPath: path)
+                let path = root + "/\(contestant.rawValue)-\(way.rawValue)"
                 let purpose = OpenFor(isDurable: way == .durable)
                 try contestant.open(path, purpose, CheckedAppend(way: way, start: 0))
                 try contestant.open(path, purpose, CheckedAppend(way: way, start: CheckedAppend.count))
                 try contestant.open(path, OpenFor(isReading: true), CheckedRead(way: way))
-                try FileManager.default.removeItem(atPath: path)
                 print("\(contestant.rawValue), \(way.rawValue): ok")
             }
         }
