@@ -8,7 +8,7 @@ struct Walbench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "walbench",
         abstract: "Measures swift-wal beside a minimal log in C (the floor), RocksDB, LevelDB and SQLite.",
-        subcommands: [RunCommand.self, ListCommand.self, ReportCommand.self, JobCommand.self],
+        subcommands: [RunCommand.self, ListCommand.self, ReportCommand.self, CheckCommand.self, JobCommand.self],
         defaultSubcommand: RunCommand.self)
 }
 

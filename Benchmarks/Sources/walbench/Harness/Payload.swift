@@ -28,6 +28,13 @@ func number(of payload: UnsafeRawBufferPointer) -> UInt64 {
     payload.loadUnaligned(as: UInt64.self)
 }
 
+/// The same of bytes that came from elsewhere and may be too few.
+@inline(__always)
+func firstWord(_ payload: UnsafeRawBufferPointer) throws -> UInt64 {
+    guard payload.count >= 8 else { throw BenchmarkError.wrongContents("an event of \(payload.count) bytes") }
+    return number(of: payload)
+}
+
 /// Checks that every event of every thread is there once, in the order of its thread.
 struct ContentsCheck {
     private var next: [UInt64]
