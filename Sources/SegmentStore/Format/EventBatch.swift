@@ -12,6 +12,7 @@
 public struct EventBatch: ~Copyable, @unchecked Sendable {
     // The memory is owned by this value alone, which can't be copied: hence Sendable.
     private var base: UnsafeMutableRawPointer
+    /// Never above what any segment can hold: what fits it needs no further check.
     private var capacity: Int
     private var used = 0
 
@@ -25,7 +26,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameter capacity: bytes to set aside at the start; the batch grows as needed.
     public init(capacity: Int = 4096) {
-        self.capacity = max(64, capacity)
+        self.capacity = min(max(64, capacity), Int(Layout.segmentSizeMax))
         base = .allocate(byteCount: self.capacity, alignment: 16)
     }
 
@@ -41,7 +42,28 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
 
     package var records: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: used) }
 
-    /// Adds an event. Copies all of it.
+    /// Adds an event. Copies it; the fastest form.
+    ///
+    /// - Parameter payload: the event.
+    /// - Throws: `tooLarge`; the batch is unchanged then.
+    public mutating func append(_ payload: UnsafeRawBufferPointer) throws(WalError) {
+        let size = Record.plainSize(payload: payload.count)
+        guard size <= capacity &- used else { return try append(payload, meta: nil, key: nil, time: nil) }
+        Record.encodePlain(payload, at: base + used)
+        used &+= size
+        count &+= 1
+        payloadBytes &+= payload.count
+    }
+
+    /// Adds an event. Copies it.
+    ///
+    /// - Parameter payload: the event.
+    /// - Throws: `tooLarge`; the batch is unchanged then.
+    public mutating func append(_ payload: RawSpan) throws(WalError) {
+        try payload.withUnsafeBytes { (bytes) throws(WalError) in try append(bytes) }
+    }
+
+    /// Adds an event with its optional parts. Copies all of it.
     ///
     /// - Parameters:
     ///   - payload: the event.
@@ -50,15 +72,22 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///   - time: the event's own time; without it the time of writing counts.
     /// - Throws: `tooLarge`; the batch is unchanged then.
     public mutating func append(
-        _ payload: RawSpan, meta: RawSpan? = nil, key: RawSpan? = nil,
-        time: EventTime? = nil
+        _ payload: RawSpan, meta: RawSpan?, key: RawSpan? = nil, time: EventTime? = nil
     ) throws(WalError) {
         try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
             try append(payload, meta: meta, key: key, time: time)
         }
     }
 
-    /// Adds an event given as an array. Copies all of it.
+    /// Adds an event given as an array. Copies it.
+    ///
+    /// - Parameter payload: the event.
+    /// - Throws: `tooLarge`; the batch is unchanged then.
+    public mutating func append(_ payload: [UInt8]) throws(WalError) {
+        try append(payload.span.bytes)
+    }
+
+    /// Adds an event given as an array with its optional parts. Copies all of it.
     ///
     /// - Parameters:
     ///   - payload: the event.
@@ -67,7 +96,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///   - time: the event's own time; without it the time of writing counts.
     /// - Throws: `tooLarge`; the batch is unchanged then.
     public mutating func append(
-        _ payload: [UInt8], meta: [UInt8]? = nil, key: [UInt8]? = nil, time: EventTime? = nil
+        _ payload: [UInt8], meta: [UInt8]?, key: [UInt8]? = nil, time: EventTime? = nil
     ) throws(WalError) {
         try append(payload.span.bytes, meta: meta?.span.bytes, key: key?.span.bytes, time: time)
     }
@@ -93,7 +122,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
 
     private mutating func reserve(_ size: Int) {
         guard used + size > capacity else { return }
-        let grown = max(capacity * 2, used + size)
+        let grown = min(max(capacity * 2, used + size), Int(Layout.segmentSizeMax))
         let memory = UnsafeMutableRawPointer.allocate(byteCount: grown, alignment: 16)
         memory.copyMemory(from: base, byteCount: used)
         base.deallocate()

@@ -75,11 +75,13 @@ package enum Record {
             target.store(time.nanosecondsSince1970, at: 0)
             target += 8
         }
-        for part in [payload, meta, key] {
-            guard let part, let source = part.baseAddress else { continue }
-            target.copyMemory(from: source, byteCount: part.count)
-            target += part.count
+        if let source = payload.baseAddress { target.copyMemory(from: source, byteCount: payload.count) }
+        target += payload.count
+        if let meta {
+            if let source = meta.baseAddress { target.copyMemory(from: source, byteCount: meta.count) }
+            target += meta.count
         }
+        if let key, let source = key.baseAddress { target.copyMemory(from: source, byteCount: key.count) }
     }
 }
 

@@ -46,10 +46,9 @@ final class WalLog: BenchLog, @unchecked Sendable {
 
     func appendBatch(_ payloads: UnsafeRawBufferPointer, size: Int) throws {
         var batch = EventBatch(capacity: payloads.count + payloads.count / size * 8)
-        let bytes = RawSpan(_unsafeBytes: payloads)
         var at = 0
         while at < payloads.count {
-            try batch.append(bytes.extracting(at..<at + size))
+            try batch.append(UnsafeRawBufferPointer(rebasing: payloads[at..<at + size]))
             at += size
         }
         _ = try log.append(consume batch)
