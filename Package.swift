@@ -66,6 +66,7 @@ let package = Package(
         .executableTarget(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "WalctlTests", dependencies: ["walctl", "OrderService"], exclude: ["Golden"], swiftSettings: settings),
@@ -74,7 +75,8 @@ let package = Package(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
             swiftSettings: settings),
         .testTarget(
-            name: "WalTests", dependencies: ["Wal", "SegmentStore", "WalPlatform", "WalSimulation"],
+            name: "WalTests",
+            dependencies: ["Wal", "SegmentStore", "WalPlatform", "WalSimulation", "AllocationCounter"],
             swiftSettings: settings),
         .testTarget(
             name: "CrashTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],

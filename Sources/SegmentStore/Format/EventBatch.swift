@@ -72,7 +72,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///   - time: the event's own time; without it the time of writing counts.
     /// - Throws: `tooLarge`; the batch is unchanged then.
     public mutating func append(
-        _ payload: RawSpan, meta: RawSpan?, key: RawSpan? = nil, time: EventTime? = nil
+        _ payload: RawSpan, meta: RawSpan? = nil, key: RawSpan? = nil, time: EventTime? = nil
     ) throws(WalError) {
         try withBuffers(payload, meta, key) { (payload, meta, key) throws(WalError) in
             try append(payload, meta: meta, key: key, time: time)
@@ -96,7 +96,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ///   - time: the event's own time; without it the time of writing counts.
     /// - Throws: `tooLarge`; the batch is unchanged then.
     public mutating func append(
-        _ payload: [UInt8], meta: [UInt8]?, key: [UInt8]? = nil, time: EventTime? = nil
+        _ payload: [UInt8], meta: [UInt8]? = nil, key: [UInt8]? = nil, time: EventTime? = nil
     ) throws(WalError) {
         try append(payload.span.bytes, meta: meta?.span.bytes, key: key?.span.bytes, time: time)
     }
