@@ -1,6 +1,6 @@
 internal import SegmentStore
 
-/// Staging blocks of the usual size that wait for their next use.
+/// Staging blocks that wait for their next use: memory that is in use already costs no page faults.
 ///
 /// Guarded by the queue's lock.
 struct BlockPool {
@@ -9,6 +9,10 @@ struct BlockPool {
 
     private var free: [StagingBlock] = []
     private let limit: Int
+    /// Blocks made for larger units, smallest first.
+    private var large: [StagingBlock] = []
+    private var largeBytes = 0
+    private let largeLimit: Int
     private let largestUnit: Int
 
     /// - Parameters:
@@ -17,18 +21,33 @@ struct BlockPool {
     init(queueBytes: Int, largestUnit: Int) {
         self.largestUnit = largestUnit
         limit = min(queueBytes / Self.blockCapacity, 1 << 12) + 2
+        largeLimit = queueBytes
         free.reserveCapacity(limit)
     }
 
     /// An empty block that has room for a unit of this many record bytes.
     mutating func take(forUnit bytes: Int) -> StagingBlock {
         let needed = StagingBlock.capacity(forBody: bytes)
-        if needed > Self.blockCapacity { return StagingBlock(capacity: needed, largestBody: largestUnit) }
-        return free.popLast() ?? StagingBlock(capacity: Self.blockCapacity, largestBody: largestUnit)
+        guard needed > Self.blockCapacity else {
+            return free.popLast() ?? StagingBlock(capacity: Self.blockCapacity, largestBody: largestUnit)
+        }
+        if let index = large.firstIndex(where: { $0.capacity >= needed }) {
+            let block = large.remove(at: index)
+            largeBytes -= block.capacity
+            return block
+        }
+        // Rounded up, so that units of about one size find each other's blocks; but for the largest, which are not kept.
+        let rounded = (needed + Self.blockCapacity - 1) / Self.blockCapacity * Self.blockCapacity
+        return StagingBlock(capacity: rounded <= largeLimit ? rounded : needed, largestBody: largestUnit)
     }
 
-    /// Takes back an emptied block; keeps it if it is of the usual size and there are not enough yet.
+    /// Takes back an emptied block; keeps it unless there are enough of its kind.
     mutating func give(_ block: StagingBlock) {
-        if block.capacity == Self.blockCapacity, free.count < limit { free.append(block) }
+        if block.capacity == Self.blockCapacity {
+            if free.count < limit { free.append(block) }
+        } else if block.capacity <= largeLimit - largeBytes {
+            largeBytes += block.capacity
+            large.insert(block, at: large.firstIndex { $0.capacity >= block.capacity } ?? large.count)
+        }
     }
 }

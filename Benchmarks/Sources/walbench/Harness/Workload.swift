@@ -76,6 +76,9 @@ extension Workload {
             id: "W4b", title: "append 64 KiB", action: .append(threads: 1, size: 64 << 10, batch: 1),
             contestants: [.wal, .floor, .rocksdb, .leveldb, .sqliteNormal], target: "at most 1.33 × the floor"),
         Workload(
+            id: "W4c", title: "append 1 MiB", action: .append(threads: 1, size: 1 << 20, batch: 1),
+            contestants: [.wal, .floor, .rocksdb, .leveldb, .sqliteNormal], target: "at most 1.33 × the floor"),
+        Workload(
             id: "W5", title: "durable append 128 B, 1 thread", action: .durable(threads: 1),
             contestants: committers, value: "p50", unit: "µs, p50", target: "at most 1.05 × the floor",
             also: [("p99", "µs, p99"), ("rate", "operations/s")]),
