@@ -19,6 +19,10 @@
 #include <sys/random.h>
 #endif
 
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
 static int result_of(int result) {
     return result < 0 ? -errno : result;
 }
@@ -73,6 +77,34 @@ int wal_populate_read(void *address, size_t length) {
     }
 #endif
     return result_of(madvise(address, length, MADV_WILLNEED));
+}
+
+int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end) {
+#ifdef __linux__
+    struct statfs facts;
+    if (fstatfs(descriptor, &facts) < 0) {
+        return -errno;
+    }
+    // Releases of other file systems have called bytes holes that were written but not yet on the disk.
+    const long ext4 = 0xEF53, xfs = 0x58465342, tmpfs = 0x01021994;
+    if (facts.f_type != ext4 && facts.f_type != xfs && facts.f_type != tmpfs) {
+        return -EOPNOTSUPP;
+    }
+    off_t data = lseek(descriptor, offset, SEEK_DATA);
+    if (data < 0) {
+        return errno == EINVAL ? -EOPNOTSUPP : -errno;
+    }
+    off_t hole = lseek(descriptor, data, SEEK_HOLE);
+    if (hole < 0) {
+        return errno == EINVAL ? -EOPNOTSUPP : -errno;
+    }
+    *start = data;
+    *end = hole;
+    return 0;
+#else
+    (void)descriptor, (void)offset, (void)start, (void)end;
+    return -EOPNOTSUPP;
+#endif
 }
 
 const char *wal_entry_name(const struct dirent *entry) {

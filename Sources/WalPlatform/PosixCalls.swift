@@ -34,8 +34,11 @@ package struct PosixCalls: Sendable {
     package var rename: @Sendable (_ from: String, _ to: String) -> CInt
     package var unlink: @Sendable (_ path: String) -> CInt
     package var makeDirectory: @Sendable (_ path: String, _ mode: UInt32) -> CInt
-    /// Fills the array with the names in a directory that is open; does not close it.
-    package var list: @Sendable (Descriptor, inout [String]) -> CInt
+    /// Adds the names in a directory that is open; does not close it.
+    package var list: @Sendable (Descriptor, inout DirectoryNames) -> CInt
+    /// The next bytes of a file, from an offset on, that may be other than zero; "no such address" if all are zero,
+    /// "not supported" where the file system is not relied on to know.
+    package var nextData: @Sendable (Descriptor, _ offset: Int64, inout Range<Int64>) -> CInt
 
     /// The real calls.
     package static let live = PosixCalls(
@@ -76,7 +79,14 @@ package struct PosixCalls: Sendable {
         rename: { from, to in result(renameFile(from, to)) },
         unlink: { path in result(unlinkFile(path)) },
         makeDirectory: { path, mode in result(mkdir(path, mode_t(mode))) },
-        list: { descriptor, names in listDirectory(descriptor, &names) })
+        list: { descriptor, names in listDirectory(descriptor, &names) },
+        nextData: { descriptor, offset, range in
+            var start: Int64 = 0
+            var end: Int64 = 0
+            let failure = wal_next_data(descriptor, offset, &start, &end)
+            if failure == 0 { range = start..<end }
+            return failure
+        })
 }
 
 /// The largest count given to one read or write: some systems refuse counts of 2 GiB and more.
@@ -106,7 +116,7 @@ private func renameFile(_ from: String, _ to: String) -> CInt { rename(from, to)
 
 private func unlinkFile(_ path: String) -> CInt { unlink(path) }
 
-private func listDirectory(_ descriptor: CInt, _ names: inout [String]) -> CInt {
+private func listDirectory(_ descriptor: CInt, _ names: inout DirectoryNames) -> CInt {
     // `fdopendir` takes its descriptor over, so it gets one of its own.
     let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard own >= 0 else { return -errno }
@@ -124,10 +134,13 @@ private func listDirectory(_ descriptor: CInt, _ names: inout [String]) -> CInt 
             failure = -errno
             break
         }
-        let name = String(cString: text)
-        if name != ".", name != ".." {
-            names.append(name)
-        }
+        let name = UnsafeRawBufferPointer(start: text, count: strlen(text))
+        if !isDirectoryItself(name) { names.append(name) }
     }
     return closedir(directory) < 0 && failure == 0 ? -errno : failure
+}
+
+/// Whether the name is "." or "..".
+private func isDirectoryItself(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
 }

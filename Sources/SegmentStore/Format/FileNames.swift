@@ -26,27 +26,49 @@ package enum FileNames {
     package static func isCompressed(_ name: String) -> Bool { name.hasSuffix(compressedSuffix) }
 
     /// The base in the name of a raw segment, or nil if the name is no such name.
-    package static func base(ofSegment name: String) -> UInt64? { base(name, suffix: ".seg") }
+    package static func base(ofSegment name: String) -> UInt64? { base(name, isCompressed: false) }
 
     /// The base in the name of a compressed segment, or nil if the name is no such name.
-    package static func base(ofCompressed name: String) -> UInt64? { base(name, suffix: ".seg.zst") }
+    package static func base(ofCompressed name: String) -> UInt64? { base(name, isCompressed: true) }
 
-    /// Looks at bytes: opening does this to every name of a directory with many.
-    private static func base(_ name: String, suffix: StaticString) -> UInt64? {
+    private static func base(_ name: String, isCompressed: Bool) -> UInt64? {
         var name = name
-        return name.withUTF8 { bytes -> UInt64? in
-            guard bytes.count == 20 + suffix.utf8CodeUnitCount else { return nil }
-            var base: UInt64 = 0
-            for byte in bytes[..<20] {
-                guard byte >= 0x30, byte <= 0x39 else { return nil }
+        return name.withUTF8 { bytes in
+            guard let found = segment(named: UnsafeRawBufferPointer(bytes)), found.isCompressed == isCompressed else {
+                return nil
+            }
+            return found.base
+        }
+    }
+
+    private static let digits = 20
+
+    /// What segment a name is that of, and whether of its compressed file; nil if it is no such name. For bytes, since opening
+    /// does this to every name of a directory with many.
+    package static func segment(named name: UnsafeRawBufferPointer) -> (base: UInt64, isCompressed: Bool)? {
+        let isCompressed = name.count != digits + segmentSuffix.utf8.count
+        guard !isCompressed || name.count == digits + compressedSuffix.utf8.count else { return nil }
+        var base: UInt64 = 0
+        for index in 0..<digits {
+            let digit = UInt64(name[index] &- UInt8(ascii: "0"))
+            guard digit <= 9 else { return nil }
+            guard index < digits - 1 else {
+                // Only with the last digit can the number become too large.
                 let (product, tooLarge) = base.multipliedReportingOverflow(by: 10)
-                let (sum, overflow) = product.addingReportingOverflow(UInt64(byte - 0x30))
+                let (sum, overflow) = product.addingReportingOverflow(digit)
                 if tooLarge || overflow { return nil }
                 base = sum
+                break
             }
-            for index in 0..<suffix.utf8CodeUnitCount where bytes[20 + index] != suffix.utf8Start[index] { return nil }
-            return base > 0 && base < UInt64.max ? base : nil
+            base = base &* 10 &+ digit
         }
+        guard base > 0, base < UInt64.max else { return nil }
+        var index = digits
+        for byte in (isCompressed ? compressedSuffix : segmentSuffix).utf8 {
+            guard name[index] == byte else { return nil }
+            index += 1
+        }
+        return (base, isCompressed)
     }
 
     /// The name of a checkpoint's file in its folder. `name` must be one that a checkpoint can have.

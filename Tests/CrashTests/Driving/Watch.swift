@@ -54,7 +54,7 @@ struct WatchedStorage: Storage {
     let base: any Storage
     let watch: Watch
 
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {
         watch.look()
