@@ -107,8 +107,32 @@ int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end) 
 #endif
 }
 
-const char *wal_entry_name(const struct dirent *entry) {
-    return entry->d_name;
+int wal_pack_names(DIR *directory, void *bytes, size_t capacity, size_t *count) {
+    // Longer than any system's names.
+    const size_t longest = 2046;
+    uint8_t *next = bytes;
+    *count = 0;
+    while (capacity - (size_t)(next - (uint8_t *)bytes) >= 2 + longest) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            if (errno != 0) {
+                return -errno;
+            }
+            break;
+        }
+        const char *name = entry->d_name;
+        if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0))) {
+            continue;
+        }
+        size_t length = strnlen(name, longest);
+        next[0] = (uint8_t)length;
+        next[1] = (uint8_t)(length >> 8);
+        memcpy(next + 2, name, length);
+        next += 2 + length;
+        *count += 1;
+    }
+    return (int)(next - (uint8_t *)bytes);
 }
 
 int wal_random(void *bytes, size_t count) {

@@ -1,9 +1,9 @@
 /// The names in a directory, in no particular order, as the bytes the system gives: who looks for some of many names need not
 /// pay for a string of each.
 package struct DirectoryNames: Sendable {
-    /// The names, one behind the other.
-    private var bytes: [UInt8] = []
-    private var ends: [Int] = []
+    /// The names, one behind the other, each behind its length in two bytes.
+    private var packed: [UInt8] = []
+    package private(set) var count = 0
 
     package init() {}
 
@@ -11,29 +11,37 @@ package struct DirectoryNames: Sendable {
         for name in names { append(name) }
     }
 
-    package var count: Int { ends.count }
+    package mutating func append(_ name: String) {
+        var name = name
+        name.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
 
     package mutating func append(_ name: UnsafeRawBufferPointer) {
-        bytes.append(contentsOf: name)
-        ends.append(bytes.count)
+        // No system has longer ones.
+        let length = UInt16(clamping: name.count)
+        packed.append(UInt8(truncatingIfNeeded: length))
+        packed.append(UInt8(truncatingIfNeeded: length >> 8))
+        packed.append(contentsOf: name.prefix(Int(length)))
+        count += 1
     }
 
-    package mutating func append(_ name: String) {
-        bytes.append(contentsOf: name.utf8)
-        ends.append(bytes.count)
+    /// Adds names that are packed as these are.
+    mutating func append(packed names: UnsafeRawBufferPointer, count: Int) {
+        packed.append(contentsOf: names)
+        self.count += count
     }
 
-    package mutating func removeAll() {
-        bytes.removeAll()
-        ends.removeAll()
-    }
+    mutating func reserve(byteCount: Int) { packed.reserveCapacity(byteCount) }
+
+    package mutating func removeAll() { self = DirectoryNames() }
 
     /// Calls `body` with each name; the bytes are valid during the call only.
     package func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
-        bytes.withUnsafeBytes { bytes in
+        packed.withUnsafeBytes { packed in
             var start = 0
-            for end in ends {
-                body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            while start < packed.count {
+                let end = start + 2 + Int(packed[start]) + Int(packed[start + 1]) << 8
+                body(UnsafeRawBufferPointer(rebasing: packed[start + 2..<end]))
                 start = end
             }
         }

@@ -116,6 +116,9 @@ private func renameFile(_ from: String, _ to: String) -> CInt { rename(from, to)
 
 private func unlinkFile(_ path: String) -> CInt { unlink(path) }
 
+/// The most memory taken at once for the names of a directory, however large it says it is.
+private let largestReserve: Int64 = 4 << 20
+
 private func listDirectory(_ descriptor: CInt, _ names: inout DirectoryNames) -> CInt {
     // `fdopendir` takes its descriptor over, so it gets one of its own.
     let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
@@ -125,22 +128,20 @@ private func listDirectory(_ descriptor: CInt, _ names: inout DirectoryNames) ->
         _ = closeFile(own)
         return failure
     }
-    var failure: CInt = 0
     // A duplicate shares its position with the original, which an earlier, interrupted listing may have moved.
     rewinddir(directory)
-    while true {
-        errno = 0
-        guard let entry = readdir(directory), let text = wal_entry_name(entry) else {
-            failure = -errno
-            break
+    var status = stat()
+    // Where it can't be asked for, memory grows as it must.
+    if fstat(own, &status) == 0 {
+        names.reserve(byteCount: Int(min(max(Int64(status.st_size), 0), largestReserve)))
+    }
+    let failure = withUnsafeTemporaryAllocation(byteCount: 32 << 10, alignment: 8) { buffer -> CInt in
+        while true {
+            var count = 0
+            let used = wal_pack_names(directory, buffer.baseAddress, buffer.count, &count)
+            if used <= 0 { return used }
+            names.append(packed: UnsafeRawBufferPointer(rebasing: buffer[..<Int(used)]), count: count)
         }
-        let name = UnsafeRawBufferPointer(start: text, count: strlen(text))
-        if !isDirectoryItself(name) { names.append(name) }
     }
     return closedir(directory) < 0 && failure == 0 ? -errno : failure
-}
-
-/// Whether the name is "." or "..".
-private func isDirectoryItself(_ name: UnsafeRawBufferPointer) -> Bool {
-    name.count <= 2 && name.allSatisfy { $0 == UInt8(ascii: ".") }
 }

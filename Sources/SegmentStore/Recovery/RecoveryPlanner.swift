@@ -74,7 +74,7 @@ package struct RecoveryPlanner: Sendable {
         var plan = try RecoveryScan.run(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
-            found: segments, leftovers: leftovers, flaws: flaws)
+            found: consume segments, leftovers: leftovers, flaws: flaws)
         plan.mustRebuildSuperblock = mustRebuild
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }

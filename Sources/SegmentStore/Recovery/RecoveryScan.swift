@@ -15,17 +15,17 @@ package struct RecoveryScan {
     /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
     static func run(
         headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
-        found: [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
+        found: consuming [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
     ) throws(WalError) -> RecoveryPlan {
         var scan = RecoveryScan(
             headers: headers, options: options, isDeep: isDeep, writerIsLive: writerIsLive, superblock: superblock,
-            found: found, leftovers: leftovers, flaws: flaws)
+            found: consume found, leftovers: leftovers, flaws: flaws)
         return try scan.run()
     }
 
     private init(
         headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
-        found: [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
+        found: consuming [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
     ) {
         self.flaws = flaws
         self.headers = headers

@@ -27,12 +27,28 @@ package struct TailSurvey: Sendable {
         let size = try file.size()
         let window = ByteWindow(file, limit: size)
         var position = offset
-        // What begins in a hole begins with a zero, which no frame header and no footer does.
-        while position < size, let data = try file.nextData(at: position) {
+        for data in try ranges(of: file, from: offset, size: size) {
+            // What begins in a hole begins with a zero, which no frame header and no footer does.
             position = max(position, data.lowerBound & ~7)
-            let limit = data.upperBound > position ? min(size, data.upperBound) : size
-            guard try look(window, from: &position, to: limit, size: size, salt: salt) else { return }
+            guard try look(window, from: &position, to: data.upperBound, size: size, salt: salt) else { return }
         }
+    }
+
+    /// Where there may be other bytes than zeros. Asked for before anything is read: the system reads ahead into holes, and calls
+    /// them data from then on.
+    private func ranges(
+        of file: any StorageFile, from offset: UInt64, size: UInt64
+    ) throws(StorageError) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        var position = offset
+        while position < size, let data = try file.nextData(at: position) {
+            // An answer that makes no sense is none.
+            guard data.lowerBound >= position, data.upperBound > data.lowerBound else { return [offset..<size] }
+            guard data.lowerBound < size else { break }
+            ranges.append(data.lowerBound..<min(size, data.upperBound))
+            position = data.upperBound
+        }
+        return ranges
     }
 
     /// Returns false if the file ends there after all.

@@ -154,7 +154,8 @@ extension LogStore {
     }
 
     private static func segments(_ result: RecoveryApply.Result, directory: String) -> SegmentList {
-        let sealed = result.found.prefix { $0.base != result.writable.first?.segment.base }
+        let open = result.writable.first?.segment.base ?? .max
+        let sealed = result.found[..<result.found.partitionPoint { $0.base >= open }]
         var segments = SegmentList(sealed, directory: directory)
         var writable = result.writable[...]
         for found in result.found[sealed.endIndex...] {

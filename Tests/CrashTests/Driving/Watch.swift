@@ -1,5 +1,6 @@
 import SegmentStore
 import Synchronization
+import WalPlatform
 import WalSimulation
 
 /// Marks in the trace what a store lets others know, before the first change of the disk that follows: a waiter on another

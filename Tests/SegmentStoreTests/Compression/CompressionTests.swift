@@ -2,6 +2,7 @@ import Foundation
 import SegmentStore
 import Synchronization
 import Testing
+import WalPlatform
 import WalSimulation
 
 @Suite struct CompressionTests {

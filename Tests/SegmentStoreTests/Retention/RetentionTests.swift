@@ -1,5 +1,6 @@
 import SegmentStore
 import Testing
+import WalPlatform
 import WalSimulation
 
 /// What goes, what is held back, and when the clock is not believed.

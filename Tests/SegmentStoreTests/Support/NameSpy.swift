@@ -1,5 +1,6 @@
 import SegmentStore
 import Synchronization
+import WalPlatform
 
 /// A storage that keeps a list of the names which changed since their directory was last synced.
 final class NameSpy: Storage {
