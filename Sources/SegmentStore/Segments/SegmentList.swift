@@ -88,21 +88,25 @@ private final class FoundSegments: Sendable {
     }
 
     func segment(at index: Int) -> Segment {
-        objects.withLock { objects in
+        let kept = objects.withLock { objects -> Segment? in
+            guard index >= objects.first else { return nil }
             let slot = index - entries.startIndex
-            if let segment = objects.made[slot] { return segment }
-            let entry = entries[index]
-            let segment = Segment(
-                base: entry.base, sequence: entry.sequence, directory: directory, isCompressed: entry.isCompressed,
-                state: .sealed)
-            if index >= objects.first {
-                objects.made[slot] = segment
-            } else {
-                // Asked for by an old copy of the list: whoever has it is told so.
-                segment.info.withLock { $0.isRemoved = true }
-            }
+            let segment = objects.made[slot] ?? make(index)
+            objects.made[slot] = segment
             return segment
         }
+        if let kept { return kept }
+        // Asked for by an old copy of the list: whoever has it is told so.
+        let removed = make(index)
+        removed.info.withLock { $0.isRemoved = true }
+        return removed
+    }
+
+    private func make(_ index: Int) -> Segment {
+        let entry = entries[index]
+        return Segment(
+            base: entry.base, sequence: entry.sequence, directory: directory, isCompressed: entry.isCompressed,
+            state: .sealed)
     }
 
     func remove(below index: Int) {
