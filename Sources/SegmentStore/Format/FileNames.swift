@@ -12,14 +12,24 @@ package enum FileNames {
     package static let checkpointSuffix = ".ckpt"
 
     /// The name of the segment whose first LSN is `base`: twenty digits, so that names sort as numbers do.
-    package static func segment(base: UInt64) -> String {
-        let digits = String(base)
-        return String(repeating: "0", count: 20 - digits.count) + digits + segmentSuffix
-    }
+    package static func segment(base: UInt64) -> String { name(base, segmentSuffix) }
 
     /// The name of the same segment once it is compressed.
-    package static func compressedSegment(base: UInt64) -> String {
-        segment(base: base) + compressedSuffix.dropFirst(segmentSuffix.count)
+    package static func compressedSegment(base: UInt64) -> String { name(base, compressedSuffix) }
+
+    private static let digits = 20
+
+    private static func name(_ base: UInt64, _ suffix: String) -> String {
+        let count = digits + suffix.utf8.count
+        return String(unsafeUninitializedCapacity: count) { bytes in
+            var rest = base
+            for index in (0..<digits).reversed() {
+                bytes[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            }
+            _ = UnsafeMutableBufferPointer(rebasing: bytes[digits...]).initialize(fromContentsOf: suffix.utf8)
+            return count
+        }
     }
 
     /// Whether a name or path is that of a compressed segment.
@@ -40,8 +50,6 @@ package enum FileNames {
             return found.base
         }
     }
-
-    private static let digits = 20
 
     /// What segment a name is that of, and whether of its compressed file; nil if it is no such name. For bytes, since opening
     /// does this to every name of a directory with many.

@@ -57,7 +57,14 @@ package final class Segment: Sendable {
 
     /// The path of its raw or of its compressed file.
     package func path(isCompressed: Bool) -> String {
-        directory + "/" + (isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base))
+        let name = isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base)
+        var path = ""
+        // A list of all segments makes tens of thousands of these.
+        path.reserveCapacity(directory.utf8.count + 1 + name.utf8.count)
+        path += directory
+        path += "/"
+        path += name
+        return path
     }
 }
 

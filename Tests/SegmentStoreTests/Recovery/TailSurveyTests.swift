@@ -62,7 +62,7 @@ struct TailSurveyTests {
         }
         // A file system that can't tell of holes has the whole of it read.
         if try file.nextData(at: 1 << 20)?.lowerBound == UInt64(frame) {
-            #expect(try survey(file, from: 16 << 10).bytesRead < 1 << 20)
+            #expect(try survey(file, from: 16 << 10).bytesRead < UInt64(frame))
         }
     }
 
