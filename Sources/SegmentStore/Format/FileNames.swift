@@ -55,28 +55,35 @@ package enum FileNames {
     /// does this to every name of a directory with many.
     package static func segment(named name: UnsafeRawBufferPointer) -> (base: UInt64, isCompressed: Bool)? {
         let isCompressed = name.count != digits + segmentSuffix.utf8.count
-        guard !isCompressed || name.count == digits + compressedSuffix.utf8.count else { return nil }
-        var base: UInt64 = 0
-        for index in 0..<digits {
-            let digit = UInt64(name[index] &- UInt8(ascii: "0"))
-            guard digit <= 9 else { return nil }
-            guard index < digits - 1 else {
-                // Only with the last digit can the number become too large.
-                let (product, tooLarge) = base.multipliedReportingOverflow(by: 10)
-                let (sum, overflow) = product.addingReportingOverflow(digit)
-                if tooLarge || overflow { return nil }
-                base = sum
-                break
-            }
-            base = base &* 10 &+ digit
-        }
-        guard base > 0, base < UInt64.max else { return nil }
-        var index = digits
-        for byte in (isCompressed ? compressedSuffix : segmentSuffix).utf8 {
-            guard name[index] == byte else { return nil }
-            index += 1
-        }
+        guard !isCompressed || name.count == digits + compressedSuffix.utf8.count,
+            let high = eightDigits(name, at: 0), let middle = eightDigits(name, at: 8),
+            // Its first half is the last half of the one before.
+            let low = eightDigits(name, at: 12), word(name, at: 20) == word(".seg"),
+            !isCompressed || word(name, at: 24) == word(".zst")
+        else { return nil }
+        let (product, tooLarge) = (high * 100_000_000 + middle).multipliedReportingOverflow(by: 10_000)
+        let (base, overflow) = product.addingReportingOverflow(low % 10_000)
+        guard !tooLarge, !overflow, base > 0, base < UInt64.max else { return nil }
         return (base, isCompressed)
+    }
+
+    private static func word(_ name: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
+        name.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    }
+
+    private static func word(_ text: StaticString) -> UInt32 {
+        UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
+    }
+
+    /// The number that eight bytes stand for, worked out for all at once; nil if one of them is no digit.
+    private static func eightDigits(_ name: UnsafeRawBufferPointer, at offset: Int) -> UInt64? {
+        let text = UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        let values = text &- 0x3030_3030_3030_3030
+        // A byte above "9" shows in the first, one below "0" in the second.
+        guard ((text &+ 0x4646_4646_4646_4646) | values) & 0x8080_8080_8080_8080 == 0 else { return nil }
+        let pairs = (values &* 10 &+ values >> 8) & 0x00FF_00FF_00FF_00FF
+        let fours = (pairs &* 100 &+ pairs >> 16) & 0x0000_FFFF_0000_FFFF
+        return (fours &* 10_000 &+ fours >> 32) & 0xFFFF_FFFF
     }
 
     /// The name of a checkpoint's file in its folder. `name` must be one that a checkpoint can have.
