@@ -19,6 +19,10 @@
 #include <sys/random.h>
 #endif
 
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
 static int result_of(int result) {
     return result < 0 ? -errno : result;
 }
@@ -75,8 +79,60 @@ int wal_populate_read(void *address, size_t length) {
     return result_of(madvise(address, length, MADV_WILLNEED));
 }
 
-const char *wal_entry_name(const struct dirent *entry) {
-    return entry->d_name;
+int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end) {
+#ifdef __linux__
+    struct statfs facts;
+    if (fstatfs(descriptor, &facts) < 0) {
+        return -errno;
+    }
+    // Releases of other file systems have called bytes holes that were written but not yet on the disk.
+    const long ext4 = 0xEF53, xfs = 0x58465342, tmpfs = 0x01021994;
+    if (facts.f_type != ext4 && facts.f_type != xfs && facts.f_type != tmpfs) {
+        return -EOPNOTSUPP;
+    }
+    off_t data = lseek(descriptor, offset, SEEK_DATA);
+    if (data < 0) {
+        return errno == EINVAL ? -EOPNOTSUPP : -errno;
+    }
+    off_t hole = lseek(descriptor, data, SEEK_HOLE);
+    if (hole < 0) {
+        return errno == EINVAL ? -EOPNOTSUPP : -errno;
+    }
+    *start = data;
+    *end = hole;
+    return 0;
+#else
+    (void)descriptor, (void)offset, (void)start, (void)end;
+    return -EOPNOTSUPP;
+#endif
+}
+
+int wal_pack_names(DIR *directory, void *bytes, size_t capacity, size_t *count) {
+    // Longer than any system's names.
+    const size_t longest = 2046;
+    uint8_t *next = bytes;
+    *count = 0;
+    while (capacity - (size_t)(next - (uint8_t *)bytes) >= 2 + longest) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            if (errno != 0) {
+                return -errno;
+            }
+            break;
+        }
+        const char *name = entry->d_name;
+        if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0))) {
+            continue;
+        }
+        size_t length = strnlen(name, longest);
+        next[0] = (uint8_t)length;
+        next[1] = (uint8_t)(length >> 8);
+        memcpy(next + 2, name, length);
+        next += 2 + length;
+        *count += 1;
+    }
+    return (int)(next - (uint8_t *)bytes);
 }
 
 int wal_random(void *bytes, size_t count) {

@@ -26,6 +26,7 @@ package enum ErrorNumber {
     package static let nameTooLong: CInt = ENAMETOOLONG
     package static let noDevice: CInt = ENODEV
     package static let noSpace: CInt = ENOSPC
+    package static let noSuchAddress: CInt = ENXIO
     package static let notDirectory: CInt = ENOTDIR
     package static let notFound: CInt = ENOENT
     package static let notPermitted: CInt = EPERM

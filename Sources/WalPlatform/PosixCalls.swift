@@ -34,8 +34,11 @@ package struct PosixCalls: Sendable {
     package var rename: @Sendable (_ from: String, _ to: String) -> CInt
     package var unlink: @Sendable (_ path: String) -> CInt
     package var makeDirectory: @Sendable (_ path: String, _ mode: UInt32) -> CInt
-    /// Fills the array with the names in a directory that is open; does not close it.
-    package var list: @Sendable (Descriptor, inout [String]) -> CInt
+    /// Adds the names in a directory that is open; does not close it.
+    package var list: @Sendable (Descriptor, inout DirectoryNames) -> CInt
+    /// The next bytes of a file, from an offset on, that may be other than zero; "no such address" if all are zero,
+    /// "not supported" where the file system is not relied on to know.
+    package var nextData: @Sendable (Descriptor, _ offset: Int64, inout Range<Int64>) -> CInt
 
     /// The real calls.
     package static let live = PosixCalls(
@@ -76,7 +79,14 @@ package struct PosixCalls: Sendable {
         rename: { from, to in result(renameFile(from, to)) },
         unlink: { path in result(unlinkFile(path)) },
         makeDirectory: { path, mode in result(mkdir(path, mode_t(mode))) },
-        list: { descriptor, names in listDirectory(descriptor, &names) })
+        list: { descriptor, names in listDirectory(descriptor, &names) },
+        nextData: { descriptor, offset, range in
+            var start: Int64 = 0
+            var end: Int64 = 0
+            let failure = wal_next_data(descriptor, offset, &start, &end)
+            if failure == 0 { range = start..<end }
+            return failure
+        })
 }
 
 /// The largest count given to one read or write: some systems refuse counts of 2 GiB and more.
@@ -106,7 +116,10 @@ private func renameFile(_ from: String, _ to: String) -> CInt { rename(from, to)
 
 private func unlinkFile(_ path: String) -> CInt { unlink(path) }
 
-private func listDirectory(_ descriptor: CInt, _ names: inout [String]) -> CInt {
+/// The most memory taken at once for the names of a directory, however large it says it is.
+private let largestReserve: Int64 = 4 << 20
+
+private func listDirectory(_ descriptor: CInt, _ names: inout DirectoryNames) -> CInt {
     // `fdopendir` takes its descriptor over, so it gets one of its own.
     let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard own >= 0 else { return -errno }
@@ -115,18 +128,19 @@ private func listDirectory(_ descriptor: CInt, _ names: inout [String]) -> CInt 
         _ = closeFile(own)
         return failure
     }
-    var failure: CInt = 0
     // A duplicate shares its position with the original, which an earlier, interrupted listing may have moved.
     rewinddir(directory)
-    while true {
-        errno = 0
-        guard let entry = readdir(directory), let text = wal_entry_name(entry) else {
-            failure = -errno
-            break
-        }
-        let name = String(cString: text)
-        if name != ".", name != ".." {
-            names.append(name)
+    var status = stat()
+    // Where it can't be asked for, memory grows as it must.
+    if fstat(own, &status) == 0 {
+        names.reserve(byteCount: Int(min(max(Int64(status.st_size), 0), largestReserve)))
+    }
+    let failure = withUnsafeTemporaryAllocation(byteCount: 32 << 10, alignment: 8) { buffer -> CInt in
+        while true {
+            var count = 0
+            let used = wal_pack_names(directory, buffer.baseAddress, buffer.count, &count)
+            if used <= 0 { return used }
+            names.append(packed: UnsafeRawBufferPointer(rebasing: buffer[..<Int(used)]), count: count)
         }
     }
     return closedir(directory) < 0 && failure == 0 ? -errno : failure

@@ -123,7 +123,7 @@ private final class ForgetfulCache: Storage {
     var medium: [String: [UInt8]] { state.withLock { $0.medium } }
     func failNextSync() { state.withLock { $0.failsNext = true } }
 
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     /// A segment is made under its temporary name, and cached under the one it will get.
     func create(_ path: String) throws(StorageError) -> any StorageFile {

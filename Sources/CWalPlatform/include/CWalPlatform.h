@@ -123,8 +123,14 @@ int wal_sync_all(int descriptor);
 /// Brings mapped pages into memory: MADV_POPULATE_READ, or MADV_WILLNEED on kernels and systems without it.
 int wal_populate_read(void *address, size_t length);
 
-/// The name in a directory entry, which may be shorter in memory than its declared type.
-const char *wal_entry_name(const struct dirent *entry);
+/// The next range of a file, from an offset on, outside of which the file system knows all to be zeros. -ENXIO if there is
+/// none; -EOPNOTSUPP where the file system can't tell, or is not known never to take data in memory for a hole.
+int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end);
+
+/// Puts the next names of a directory, without "." and "..", into `bytes`: one behind the other, each behind its length in two
+/// bytes, the lower one first. Returns how many bytes that took, 0 behind the last name, -errno on failure. `capacity` must be
+/// 2 KiB or more.
+int wal_pack_names(DIR *directory, void *bytes, size_t capacity, size_t *count);
 
 /// Fills `bytes` from the system's random source.
 int wal_random(void *bytes, size_t count);

@@ -12,41 +12,78 @@ package enum FileNames {
     package static let checkpointSuffix = ".ckpt"
 
     /// The name of the segment whose first LSN is `base`: twenty digits, so that names sort as numbers do.
-    package static func segment(base: UInt64) -> String {
-        let digits = String(base)
-        return String(repeating: "0", count: 20 - digits.count) + digits + segmentSuffix
-    }
+    package static func segment(base: UInt64) -> String { name(base, segmentSuffix) }
 
     /// The name of the same segment once it is compressed.
-    package static func compressedSegment(base: UInt64) -> String {
-        segment(base: base) + compressedSuffix.dropFirst(segmentSuffix.count)
+    package static func compressedSegment(base: UInt64) -> String { name(base, compressedSuffix) }
+
+    private static let digits = 20
+
+    private static func name(_ base: UInt64, _ suffix: String) -> String {
+        let count = digits + suffix.utf8.count
+        return String(unsafeUninitializedCapacity: count) { bytes in
+            var rest = base
+            for index in (0..<digits).reversed() {
+                bytes[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            }
+            _ = UnsafeMutableBufferPointer(rebasing: bytes[digits...]).initialize(fromContentsOf: suffix.utf8)
+            return count
+        }
     }
 
     /// Whether a name or path is that of a compressed segment.
     package static func isCompressed(_ name: String) -> Bool { name.hasSuffix(compressedSuffix) }
 
     /// The base in the name of a raw segment, or nil if the name is no such name.
-    package static func base(ofSegment name: String) -> UInt64? { base(name, suffix: ".seg") }
+    package static func base(ofSegment name: String) -> UInt64? { base(name, isCompressed: false) }
 
     /// The base in the name of a compressed segment, or nil if the name is no such name.
-    package static func base(ofCompressed name: String) -> UInt64? { base(name, suffix: ".seg.zst") }
+    package static func base(ofCompressed name: String) -> UInt64? { base(name, isCompressed: true) }
 
-    /// Looks at bytes: opening does this to every name of a directory with many.
-    private static func base(_ name: String, suffix: StaticString) -> UInt64? {
+    private static func base(_ name: String, isCompressed: Bool) -> UInt64? {
         var name = name
-        return name.withUTF8 { bytes -> UInt64? in
-            guard bytes.count == 20 + suffix.utf8CodeUnitCount else { return nil }
-            var base: UInt64 = 0
-            for byte in bytes[..<20] {
-                guard byte >= 0x30, byte <= 0x39 else { return nil }
-                let (product, tooLarge) = base.multipliedReportingOverflow(by: 10)
-                let (sum, overflow) = product.addingReportingOverflow(UInt64(byte - 0x30))
-                if tooLarge || overflow { return nil }
-                base = sum
+        return name.withUTF8 { bytes in
+            guard let found = segment(named: UnsafeRawBufferPointer(bytes)), found.isCompressed == isCompressed else {
+                return nil
             }
-            for index in 0..<suffix.utf8CodeUnitCount where bytes[20 + index] != suffix.utf8Start[index] { return nil }
-            return base > 0 && base < UInt64.max ? base : nil
+            return found.base
         }
+    }
+
+    /// What segment a name is that of, and whether of its compressed file; nil if it is no such name. For bytes, since opening
+    /// does this to every name of a directory with many.
+    package static func segment(named name: UnsafeRawBufferPointer) -> (base: UInt64, isCompressed: Bool)? {
+        let isCompressed = name.count != digits + segmentSuffix.utf8.count
+        guard !isCompressed || name.count == digits + compressedSuffix.utf8.count,
+            let high = eightDigits(name, at: 0), let middle = eightDigits(name, at: 8),
+            // Its first half is the last half of the one before.
+            let low = eightDigits(name, at: 12), word(name, at: 20) == word(".seg"),
+            !isCompressed || word(name, at: 24) == word(".zst")
+        else { return nil }
+        let (product, tooLarge) = (high * 100_000_000 + middle).multipliedReportingOverflow(by: 10_000)
+        let (base, overflow) = product.addingReportingOverflow(low % 10_000)
+        guard !tooLarge, !overflow, base > 0, base < UInt64.max else { return nil }
+        return (base, isCompressed)
+    }
+
+    private static func word(_ name: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
+        name.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+    }
+
+    private static func word(_ text: StaticString) -> UInt32 {
+        UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
+    }
+
+    /// The number that eight bytes stand for, worked out for all at once; nil if one of them is no digit.
+    private static func eightDigits(_ name: UnsafeRawBufferPointer, at offset: Int) -> UInt64? {
+        let text = UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        let values = text &- 0x3030_3030_3030_3030
+        // A byte above "9" shows in the first, one below "0" in the second.
+        guard ((text &+ 0x4646_4646_4646_4646) | values) & 0x8080_8080_8080_8080 == 0 else { return nil }
+        let pairs = (values &* 10 &+ values >> 8) & 0x00FF_00FF_00FF_00FF
+        let fours = (pairs &* 100 &+ pairs >> 16) & 0x0000_FFFF_0000_FFFF
+        return (fours &* 10_000 &+ fours >> 32) & 0xFFFF_FFFF
     }
 
     /// The name of a checkpoint's file in its folder. `name` must be one that a checkpoint can have.

@@ -1,3 +1,5 @@
+package import WalPlatform
+
 /// A storage that passes every call on to another, except those that its plan makes fail.
 package struct FaultStorage: Storage {
     private let base: any Storage
@@ -8,8 +10,8 @@ package struct FaultStorage: Storage {
         self.plan = plan
     }
 
-    package func list(_ directory: String) throws(StorageError) -> [String] {
-        try plan.call(.list, directory) { () throws(StorageError) in try base.list(directory) }
+    package func names(in directory: String) throws(StorageError) -> DirectoryNames {
+        try plan.call(.list, directory) { () throws(StorageError) in try base.names(in: directory) }
     }
 
     package func createDirectory(_ path: String) throws(StorageError) {
@@ -66,6 +68,10 @@ private final class FaultFile: StorageFile {
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
         try plan.call(.read, path) { () throws(StorageError) in try base.read(at: offset, into: buffer) }
+    }
+
+    func nextData(at offset: UInt64) throws(StorageError) -> Range<UInt64>? {
+        try plan.call(.nextData, path) { () throws(StorageError) in try base.nextData(at: offset) }
     }
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {

@@ -31,6 +31,22 @@ final class PosixFile: StorageFile {
         }
     }
 
+    func nextData(at offset: UInt64) throws(StorageError) -> Range<UInt64>? {
+        let start = try signed(offset, adding: 0, .nextData)
+        return try descriptor.use(.nextData) { number throws(StorageError) in
+            var range: Range<Int64> = 0..<0
+            do throws(StorageError) {
+                _ = try retryInterrupted(.nextData, path) { calls.nextData(number, start, &range) }
+                return UInt64(range.lowerBound)..<UInt64(range.upperBound)
+            } catch  where error.errno == ErrorNumber.noSuchAddress {
+                return nil
+            } catch  where error.errno == ErrorNumber.notSupported {
+                let size = UInt64(try size(.nextData, number))
+                return offset < size ? offset..<size : nil
+            }
+        }
+    }
+
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
         let start = try signed(offset, adding: bytes.count, .write)
         try descriptor.use(.write) { number throws(StorageError) in

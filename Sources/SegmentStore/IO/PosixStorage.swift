@@ -19,10 +19,10 @@ package struct PosixStorage: Storage {
         self.calls = calls
     }
 
-    package func list(_ directory: String) throws(StorageError) -> [String] {
+    package func names(in directory: String) throws(StorageError) -> DirectoryNames {
         let descriptor = try descriptor(.list, directory, OpenFlags.directory)
         let names = try descriptor.use(.list) { number throws(StorageError) in
-            var names: [String] = []
+            var names = DirectoryNames()
             _ = try retryInterrupted(.list, directory) {
                 names.removeAll()
                 return calls.list(number, &names)

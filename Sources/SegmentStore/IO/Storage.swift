@@ -1,3 +1,5 @@
+package import WalPlatform
+
 /// The seam: everything the store asks of a disk goes through these two protocols, so that a simulated disk can stand in
 /// for a real one and a fault layer for a broken one.
 ///
@@ -5,7 +7,7 @@
 /// Implementations are safe to call from any thread.
 package protocol Storage: Sendable {
     /// The names in a directory, in no particular order, without "." and "..".
-    func list(_ directory: String) throws(StorageError) -> [String]
+    func names(in directory: String) throws(StorageError) -> DirectoryNames
 
     /// Makes one directory; throws `.alreadyExists` if the name is taken.
     func createDirectory(_ path: String) throws(StorageError)
@@ -33,6 +35,11 @@ package protocol Storage: Sendable {
 }
 
 extension Storage {
+    /// The names in a directory as strings, in no particular order, without "." and "..".
+    package func list(_ directory: String) throws(StorageError) -> [String] {
+        try names(in: directory).strings
+    }
+
     /// Makes a new, empty file in the place of one that an earlier stop or failure may have left.
     package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
         do {
@@ -58,6 +65,10 @@ package protocol StorageFile: AnyObject, Sendable {
     /// Reads until `buffer` is full or the file ends; returns how many bytes were read.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int
 
+    /// The next bytes, from `offset` on, that may be other than zero: what lies before them, or behind `offset` if there are
+    /// none, reads as zeros. May call zeros data, never data zeros.
+    func nextData(at offset: UInt64) throws(StorageError) -> Range<UInt64>?
+
     /// Writes all of `bytes`. On an error any part of them may have been written.
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError)
 
@@ -76,6 +87,14 @@ package protocol StorageFile: AnyObject, Sendable {
 
     /// Closes the file. Idempotent; calls after it throw `.badDescriptor`.
     func close() throws(StorageError)
+}
+
+extension StorageFile {
+    /// Where nothing is known of holes, all is data.
+    package func nextData(at offset: UInt64) throws(StorageError) -> Range<UInt64>? {
+        let size = try size()
+        return offset < size ? offset..<size : nil
+    }
 }
 
 /// A read-only view of the start of a file, valid as long as the object lives, whatever becomes of the name.

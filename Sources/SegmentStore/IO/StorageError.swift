@@ -3,7 +3,7 @@ package struct StorageError: Error, Sendable, Hashable {
     /// The calls of the seam, for messages and for aiming injected faults.
     package enum Operation: String, Sendable, Hashable, CaseIterable {
         case list, createDirectory, create, open, size, read, write, allocate, truncate, sync, syncDirectory
-        case rename, unlink, lock, map, close
+        case rename, unlink, lock, map, close, nextData
     }
 
     package var operation: Operation

@@ -7,9 +7,10 @@ package struct RecoveryApply {
     package struct Result {
         package var superblock: Superblock
         package var superblockFile: SuperblockFile
-        /// In order; the last one is active.
-        package var segments: [WritableSegment?]
+        /// All segments.
         package var found: [RecoveryPlan.Found]
+        /// Those of them that are not sealed, in order; the last one is active.
+        package var writable: [WritableSegment]
         package var quarantined: [String]
         package var notKept: [String]
     }
@@ -110,8 +111,8 @@ package struct RecoveryApply {
         let segment = try maker.make(&header)
         superblock.watermark = Mark(startOf: header)
         try file.write(superblock)
-        var found = RecoveryPlan.Found(
-            base: header.firstLSN, sequence: 1, header: header)
+        var found = RecoveryPlan.Found(base: header.firstLSN, sequence: 1)
+        found.header = header
         found.end = superblock.watermark
         plan.segments = [found]
         plan.end = superblock.watermark
@@ -239,10 +240,10 @@ package struct RecoveryApply {
                 incarnation: superblock.incarnation, watermark: cut.lsn, predecessor: cut.predecessor)
             let file = try maker.make(&header)
             let mark = Mark(startOf: header)
-            plan.segments.append(
-                .init(
-                    base: cut.base, sequence: cut.sequence, header: header,
-                    end: mark))
+            var made = RecoveryPlan.Found(base: cut.base, sequence: cut.sequence)
+            made.header = header
+            made.end = mark
+            plan.segments.append(made)
             return (file, header, mark, SegmentTally(spacing: header.indexSpacing))
         }
         guard cut.replaces else {
@@ -268,12 +269,13 @@ package struct RecoveryApply {
         _ superblock: Superblock, _ file: SuperblockFile,
         active: (file: any StorageFile, header: SegmentHeader, mark: Mark, tally: SegmentTally)?
     ) throws(StorageError) -> Result {
-        var segments: [WritableSegment?] = []
+        var segments: [WritableSegment] = []
         let last = plan.segments.count - 1
-        for (index, found) in plan.segments.enumerated() {
+        for index in plan.segments.indices where index == last || !plan.segments[index].isSealed {
+            let found = plan.segments[index]
             if index == last, let active {
                 segments.append(writable(found, active.header, active.file, active.mark, active.tally, isActive: true))
-            } else if index == last || !found.isSealed, let header = try header(of: found), let end = found.end {
+            } else if let header = try header(of: found), let end = found.end {
                 let file = try storage.open(path(found.name), .readWrite)
                 let tally = index == last ? plan.tally : SegmentTally(spacing: header.indexSpacing, from: .max)
                 let segment = writable(found, header, file, end, tally, isActive: index == last)
@@ -282,12 +284,10 @@ package struct RecoveryApply {
                     segment.park()
                 }
                 segments.append(segment)
-            } else {
-                segments.append(nil)
             }
         }
         return Result(
-            superblock: superblock, superblockFile: file, segments: segments, found: plan.segments,
+            superblock: superblock, superblockFile: file, found: plan.segments, writable: segments,
             quarantined: quarantined, notKept: notKept)
     }
 

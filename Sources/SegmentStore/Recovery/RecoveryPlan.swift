@@ -5,14 +5,44 @@ package struct RecoveryPlan: Sendable {
         package var base: UInt64
         package var sequence: UInt64
         /// Whether its file is the compressed one.
-        package var isCompressed = false
-        /// Read where recovery needed it.
-        package var header: SegmentHeader?
-        /// The end of its frames, where recovery came to it.
-        package var end: Mark?
+        package var isCompressed: Bool
         package var isSealed = false
+        /// Of most segments nothing more is known: apart, so that tens of thousands take little memory.
+        private var details: Details?
+
+        private final class Details: Sendable {
+            let header: SegmentHeader?
+            let end: Mark?
+            let salt: UInt64?
+
+            init(_ header: SegmentHeader?, _ end: Mark?, _ salt: UInt64?) {
+                self.header = header
+                self.end = end
+                self.salt = salt
+            }
+        }
+
+        package init(base: UInt64, sequence: UInt64, isCompressed: Bool = false) {
+            self.base = base
+            self.sequence = sequence
+            self.isCompressed = isCompressed
+        }
+
+        /// Read where recovery needed it.
+        package var header: SegmentHeader? {
+            get { details?.header }
+            set { details = Details(newValue, end, salt) }
+        }
+        /// The end of its frames, where recovery came to it.
+        package var end: Mark? {
+            get { details?.end }
+            set { details = Details(header, newValue, salt) }
+        }
         /// Of any intact header the file has, also one that belongs elsewhere.
-        package var salt: UInt64?
+        package var salt: UInt64? {
+            get { details?.salt }
+            set { details = Details(header, end, newValue) }
+        }
         /// The name of its file.
         package var name: String {
             isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base)

@@ -38,13 +38,13 @@ package struct RecoveryPlanner: Sendable {
     }
 
     private func plan(isDeep: Bool, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
-        let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
-        var listing = SegmentListing(names)
+        var listing = try attempt("list the log's directory") { () throws(StorageError) in
+            SegmentListing(try storage.names(in: directory))
+        }
         try checkCompression(listing)
-        let bases = listing.bases
-        var leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
-        guard let (read, found, slot) = try superblock(names, bases: bases, isDeep: isDeep) else {
-            return try newLog(names, makeNew: makeNew)
+        var leftovers = listing.others.filter { FileNames.isTemporary($0) }
+        guard let (read, found, slot) = try superblock(listing, isDeep: isDeep) else {
+            return try newLog(listing, makeNew: makeNew)
         }
         let known: Superblock
         var damage = found
@@ -56,29 +56,25 @@ package struct RecoveryPlanner: Sendable {
                 .corrupted, "both superblock slots are damaged or missing", path: headers.path(FileNames.superblock))
         }
         let mustRebuild = read == nil
-        if known.epoch == 0, bases.isEmpty {
-            var plan = try newLog(names, makeNew: { known })
+        if known.epoch == 0, listing.isEmpty {
+            var plan = try newLog(listing, makeNew: { known })
             plan.leftovers = leftovers
             return plan
         }
         // The first segment kept is a settled one: a later roll may have begun, at just this LSN, one that is not.
-        let first = bases.lastIndex { $0 <= min(known.firstLSN, known.activeBase) }
+        let behind = listing.entries.partitionPoint { $0.base > min(known.firstLSN, known.activeBase) }
         // Where the low mark itself is lost, no file may go because of it.
-        if let first, !mustRebuild {
-            leftovers += listing.entries[..<first].flatMap(\.names)
-            listing.removeFirst(first)
+        if behind > 1, !mustRebuild {
+            leftovers += listing.entries[..<(behind - 1)].flatMap(\.names)
+            listing.removeFirst(behind - 1)
         }
         let twins = try spareTwins(&listing, known)
-        let segments = listing.entries.enumerated().map { index, entry in
-            RecoveryPlan.Found(
-                base: entry.base, sequence: known.firstSequence + UInt64(index), isCompressed: entry.isReadCompressed)
-        }
+        let segments = listing.segments(from: known.firstSequence)
         if !isDeep, !known.cutsEverything { try checkCount(segments, known) }
-        var scan = RecoveryScan(
+        var plan = try RecoveryScan.run(
             headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
             superblock: known,
-            found: segments, leftovers: leftovers, flaws: flaws)
-        var plan = try scan.run()
+            found: consume segments, leftovers: leftovers, flaws: flaws)
         plan.mustRebuildSuperblock = mustRebuild
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }
@@ -100,11 +96,11 @@ package struct RecoveryPlanner: Sendable {
 
     /// The superblock; an outer nil means that there is no log, an inner one that it must be rebuilt.
     private func superblock(
-        _ names: [String], bases: [UInt64], isDeep: Bool
+        _ listing: SegmentListing, isDeep: Bool
     ) throws(WalError) -> (Superblock?, WalError?, slot: Int?)? {
         let path = headers.path(FileNames.superblock)
-        guard names.contains(FileNames.superblock) else {
-            if bases.isEmpty { return nil }
+        guard listing.others.contains(FileNames.superblock) else {
+            if listing.isEmpty { return nil }
             return try lostSuperblock("the superblock is missing although there are segments", path, isDeep)
         }
         let content = try headers.superblock()
@@ -121,7 +117,7 @@ package struct RecoveryPlanner: Sendable {
         case .damaged:
             return try lostSuperblock("both superblock slots are damaged", path, isDeep)
         case .foreign:
-            if bases.isEmpty {
+            if listing.isEmpty {
                 throw WalError(.notALog, "the file LOG is not a superblock: this directory is no log", path: path)
             }
             return try lostSuperblock("the file LOG is not a superblock", path, isDeep)
@@ -147,7 +143,6 @@ package struct RecoveryPlanner: Sendable {
 
     /// What the segments themselves tell of the log, where the superblock is lost.
     private func rebuiltSuperblock(_ listing: SegmentListing) throws(WalError) -> Superblock {
-        let bases = listing.bases
         var first: SegmentHeader?
         var epoch: UInt32 = 1
         var position: UInt64 = 0
@@ -160,7 +155,7 @@ package struct RecoveryPlanner: Sendable {
                 position = UInt64(index)
             }
         }
-        guard let first, let oldest = bases.first else {
+        guard let first, let oldest = listing.entries.first?.base else {
             throw WalError(
                 .corrupted, "the superblock is lost and no segment header is intact; salvage what is readable",
                 path: directory)
@@ -176,8 +171,8 @@ package struct RecoveryPlanner: Sendable {
         return superblock
     }
 
-    private func newLog(_ names: [String], makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
-        if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
+    private func newLog(_ listing: SegmentListing, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+        if let stranger = listing.others.first(where: { !FileNames.isKnown($0) }) {
             throw WalError(
                 .notALog,
                 "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
@@ -188,7 +183,7 @@ package struct RecoveryPlanner: Sendable {
             superblock: superblock, end: superblock.watermark, tally: SegmentTally(spacing: options.indexSpacing),
             outcome: .created)
         plan.isNew = true
-        plan.leftovers = names.filter { FileNames.isTemporary($0) }.sorted()
+        plan.leftovers = listing.others.filter { FileNames.isTemporary($0) }
         return plan
     }
 
@@ -196,7 +191,7 @@ package struct RecoveryPlanner: Sendable {
 
     /// Between the low mark and the active segment the number of files must be the difference of the sequence numbers.
     private func checkCount(_ found: [RecoveryPlan.Found], _ superblock: Superblock) throws(WalError) {
-        let settled = found.prefix { $0.base <= superblock.activeBase }
+        let settled = found[..<found.partitionPoint { $0.base > superblock.activeBase }]
         let expected = superblock.activeSequence - superblock.firstSequence + 1
         if UInt64(settled.count) == expected, settled.last?.base == superblock.activeBase,
             settled.first.map({ $0.base <= superblock.firstLSN }) == true
@@ -254,8 +249,9 @@ package struct RecoveryPlanner: Sendable {
     /// Finds which of the segments before the active one are sealed, and where those that are not end.
     private func completeEnds(_ plan: inout RecoveryPlan) throws(WalError) {
         guard !plan.segments.isEmpty else { return }
+        let sealedBelow = plan.superblock.sealedBelow
         for index in 0..<plan.segments.count - 1 {
-            if plan.segments[index].sequence < plan.superblock.sealedBelow {
+            if plan.segments[index].sequence < sealedBelow {
                 plan.segments[index].isSealed = true
                 continue
             }

@@ -12,9 +12,20 @@ package struct RecoveryScan {
 
     var storage: any Storage { headers.storage }
 
-    init(
+    /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
+    static func run(
         headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
-        found: [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws = []
+        found: consuming [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
+    ) throws(WalError) -> RecoveryPlan {
+        var scan = RecoveryScan(
+            headers: headers, options: options, isDeep: isDeep, writerIsLive: writerIsLive, superblock: superblock,
+            found: consume found, leftovers: leftovers, flaws: flaws)
+        return try scan.run()
+    }
+
+    private init(
+        headers: HeaderReader, options: StoreOptions, isDeep: Bool, writerIsLive: Bool, superblock: Superblock,
+        found: consuming [RecoveryPlan.Found], leftovers: [String], flaws: StoreFlaws
     ) {
         self.flaws = flaws
         self.headers = headers
@@ -30,8 +41,7 @@ package struct RecoveryScan {
         plan.newestEpoch = superblock.epoch
     }
 
-    /// Follows the frames from the watermark (or, deep, from the first segment) to the end of the log.
-    mutating func run() throws(WalError) -> RecoveryPlan {
+    private mutating func run() throws(WalError) -> RecoveryPlan {
         if try mustFinishWholeCut() {
             return cutAtDamagedSegment(lsn: superblock.activeBase, isTruncation: superblock.cutKind == .truncation)
         }
@@ -127,7 +137,8 @@ package struct RecoveryScan {
 
     private func startIndex() -> Int? {
         if isDeep { return found.first.map { $0.base <= superblock.firstLSN } == true ? 0 : nil }
-        return found.firstIndex { $0.base == superblock.watermark.segment }
+        let index = found.partitionPoint { $0.base >= superblock.watermark.segment }
+        return index < found.count && found[index].base == superblock.watermark.segment ? index : nil
     }
 
     private func entryPoint(_ header: SegmentHeader) -> FrameChain {
@@ -304,8 +315,8 @@ package struct RecoveryScan {
         } else if index + 1 < found.count {
             found.removeSubrange((index + 1)...)
         }
+        found[index].end = chain.mark(in: found[index].base)
         plan.segments = found
-        plan.segments[index].end = chain.mark(in: found[index].base)
         plan.end = chain.mark(in: found[index].base)
         return plan
     }

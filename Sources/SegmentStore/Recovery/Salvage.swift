@@ -28,10 +28,11 @@ package struct Salvage {
     package mutating func run(
         framedEvent event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws {
-        let names = try attempt("list the log's directory") { () throws(StorageError) in try storage.list(directory) }
-        var listing = SegmentListing(names)
-        guard !listing.entries.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
-        if names.contains(FileNames.superblock) { try readSuperblock() }
+        var listing = try attempt("list the log's directory") { () throws(StorageError) in
+            SegmentListing(try storage.names(in: directory))
+        }
+        guard !listing.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
+        if listing.others.contains(FileNames.superblock) { try readSuperblock() }
         _ = try listing.resolve(headers, identity: identity)
         for entry in listing.entries {
             let base = entry.base

@@ -1,9 +1,11 @@
+package import WalPlatform
+
 /// The segment files of a directory. A segment has a raw file or a compressed one, or, where compressing it was stopped between
 /// giving the new file its name and removing the old one, both.
 package struct SegmentListing: Sendable {
     /// A segment by its files.
     package struct Entry: Sendable, Hashable {
-        package var base: UInt64
+        package let base: UInt64
         package var hasRaw = false
         package var hasCompressed = false
 
@@ -26,21 +28,43 @@ package struct SegmentListing: Sendable {
 
     /// By their bases.
     package private(set) var entries: [Entry] = []
+    /// The names that are no segments', sorted.
+    package let others: [String]
 
-    package init(_ names: [String]) {
-        var found: [UInt64: Entry] = [:]
-        for name in names {
-            if let base = FileNames.base(ofSegment: name) {
-                found[base, default: Entry(base: base)].hasRaw = true
-            } else if let base = FileNames.base(ofCompressed: name) {
-                found[base, default: Entry(base: base)].hasCompressed = true
+    package init(_ names: DirectoryNames) {
+        var raw: [UInt64] = []
+        var compressed: [UInt64] = []
+        var others: [String] = []
+        raw.reserveCapacity(names.count)
+        names.forEach { name in
+            if let segment = FileNames.segment(named: name) {
+                if segment.isCompressed { compressed.append(segment.base) } else { raw.append(segment.base) }
+            } else {
+                others.append(String(decoding: name, as: UTF8.self))
             }
         }
-        entries = found.values.sorted { $0.base < $1.base }
+        self.others = others.sorted()
+        sortByDigits(&raw)
+        sortByDigits(&compressed)
+        entries.reserveCapacity(max(raw.count, compressed.count))
+        var rest = compressed[...]
+        for base in raw {
+            while let next = rest.first, next < base { addCompressed(rest.removeFirst()) }
+            // A directory that changes while it is read may tell of a name twice.
+            if entries.last?.base != base { entries.append(Entry(base: base, hasRaw: true)) }
+        }
+        for base in rest { addCompressed(base) }
     }
 
-    package var bases: [UInt64] { entries.map(\.base) }
-    package var hasCompressed: Bool { entries.contains { $0.hasCompressed } }
+    private mutating func addCompressed(_ base: UInt64) {
+        if let last = entries.indices.last, entries[last].base == base {
+            entries[last].hasCompressed = true
+        } else {
+            entries.append(Entry(base: base, hasCompressed: true))
+        }
+    }
+
+    package var isEmpty: Bool { entries.isEmpty }
 
     /// Decides between twins: the raw file if it is whole, else the compressed one if that is. Where neither is whole the raw one
     /// is read and none is given up. Returns the names that are not needed.
@@ -76,6 +100,15 @@ package struct SegmentListing: Sendable {
             given.append(FileNames.compressedSegment(base: entries[index].base))
         }
         return given
+    }
+
+    /// The segments as recovery begins with them: numbered without a gap.
+    package func segments(from sequence: UInt64) -> [RecoveryPlan.Found] {
+        var sequence = sequence
+        return entries.map { entry in
+            defer { sequence += 1 }
+            return RecoveryPlan.Found(base: entry.base, sequence: sequence, isCompressed: entry.isReadCompressed)
+        }
     }
 
     package mutating func removeFirst(_ count: Int) {

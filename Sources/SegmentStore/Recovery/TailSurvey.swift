@@ -21,12 +21,41 @@ package struct TailSurvey: Sendable {
         self.identity = identity
     }
 
-    /// Surveys a file from `offset` (a multiple of 8) to its end. Without a salt only footers and bytes are seen.
+    /// Surveys a file from `offset` (a multiple of 8) to its end, but for what is known to be zeros. Without a salt only footers
+    /// and bytes are seen.
     package mutating func run(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(StorageError) {
         let size = try file.size()
         let window = ByteWindow(file, limit: size)
         var position = offset
-        while position < size {
+        for data in try ranges(of: file, from: offset, size: size) {
+            // What begins in a hole begins with a zero, which no frame header and no footer does.
+            position = max(position, data.lowerBound & ~7)
+            guard try look(window, from: &position, to: data.upperBound, size: size, salt: salt) else { return }
+        }
+    }
+
+    /// Where there may be other bytes than zeros. Asked for before anything is read: the system reads ahead into holes, and calls
+    /// them data from then on.
+    private func ranges(
+        of file: any StorageFile, from offset: UInt64, size: UInt64
+    ) throws(StorageError) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        var position = offset
+        while position < size, let data = try file.nextData(at: position) {
+            // An answer that makes no sense is none.
+            guard data.lowerBound >= position, data.upperBound > data.lowerBound else { return [offset..<size] }
+            guard data.lowerBound < size else { break }
+            ranges.append(data.lowerBound..<min(size, data.upperBound))
+            position = data.upperBound
+        }
+        return ranges
+    }
+
+    /// Returns false if the file ends there after all.
+    private mutating func look(
+        _ window: ByteWindow, from position: inout UInt64, to limit: UInt64, size: UInt64, salt: UInt64?
+    ) throws(StorageError) -> Bool {
+        while position < limit {
             var reach = Int(min(UInt64(Self.chunk + Layout.footerSize), size - position))
             var found: UnsafeRawPointer?
             do throws(StorageError) {
@@ -42,12 +71,14 @@ package struct TailSurvey: Sendable {
                 reach = Int(damage.lowerBound - position)
                 found = try window.bytes(at: position, count: reach)
             }
-            guard let bytes = found else { break }
-            let count = min(reach, Self.chunk)
+            guard let bytes = found else { return false }
+            // In steps of eight bytes, wherever the data ends.
+            let count = min(reach, Self.chunk, Int((limit - position + 7) & ~7))
             look(bytes, count: count, reach: reach, at: position, salt: salt)
             position += UInt64(count)
             bytesRead += UInt64(count)
         }
+        return true
     }
 
     private mutating func look(_ bytes: UnsafeRawPointer, count: Int, reach: Int, at base: UInt64, salt: UInt64?) {

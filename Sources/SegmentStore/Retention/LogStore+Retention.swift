@@ -47,7 +47,7 @@ private struct RetentionPass {
     let policy: Retention
     /// Checkpoints by what they have processed, the furthest behind first.
     let holds: [(name: String, lsn: UInt64)]
-    private let segments: [Segment]
+    private let segments: SegmentList
     private var report = RetentionReport()
 
     private static let namesMax = 8

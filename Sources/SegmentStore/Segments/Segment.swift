@@ -57,7 +57,14 @@ package final class Segment: Sendable {
 
     /// The path of its raw or of its compressed file.
     package func path(isCompressed: Bool) -> String {
-        directory + "/" + (isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base))
+        let name = isCompressed ? FileNames.compressedSegment(base: base) : FileNames.segment(base: base)
+        var path = ""
+        // A list of all segments makes tens of thousands of these.
+        path.reserveCapacity(directory.utf8.count + 1 + name.utf8.count)
+        path += directory
+        path += "/"
+        path += name
+        return path
     }
 }
 
@@ -144,7 +151,7 @@ package final class WritableSegment: @unchecked Sendable {
 /// The set of files. Changed only under its lock, which is held for the publishing step alone.
 package struct Catalog: Sendable {
     /// In the order of the log; the last is the active one.
-    package var segments: [Segment] = []
+    package var segments = SegmentList()
     /// The segment being written.
     package var active: WritableSegment?
     /// Rolled, and not yet known to be on stable storage, oldest first.
@@ -163,12 +170,7 @@ package struct Catalog: Sendable {
 
     /// The index of the segment that holds `lsn`, or would hold it as the next one.
     package func position(of lsn: UInt64) -> Int? {
-        var low = 0
-        var high = segments.count
-        while low < high {
-            let middle = (low + high) / 2
-            if segments[middle].base <= lsn { low = middle + 1 } else { high = middle }
-        }
-        return low > 0 ? low - 1 : nil
+        let count = segments.prefixCount { base, _ in base <= lsn }
+        return count > 0 ? count - 1 : nil
     }
 }

@@ -185,7 +185,8 @@ extension LogStore {
     private func publish(_ scene: CutScene, _ superblock: Superblock) {
         for segment in scene.gone { segment.info.withLock { $0.isRemoved = true } }
         catalog.withLock { catalog in
-            catalog.segments.removeAll { $0.sequence > scene.kept.sequence }
+            let kept = catalog.segments.prefixCount { _, sequence in sequence <= scene.kept.sequence }
+            catalog.segments.removeLast(catalog.segments.count - kept)
             catalog.life = (superblock.epoch, superblock.incarnation)
             catalog.cuts.add(scene.lsn)
             durable.store(min(scene.lsn, durable.load(ordering: .relaxed)), ordering: .releasing)
@@ -199,7 +200,7 @@ extension LogStore {
 
     private func unlink(_ segments: [Segment]) throws(StorageError) {
         guard !segments.isEmpty else { return }
-        let names = try storage.list(directory)
+        let names = Set(try storage.list(directory))
         for segment in segments.reversed() {
             for name in Self.twins(of: segment, among: names) { try storage.unlink(path(name)) }
         }
@@ -207,7 +208,7 @@ extension LogStore {
     }
 
     /// The raw and the compressed file of a segment, of which for a moment, or after a failed removal, both are there.
-    private static func twins(of segment: Segment, among names: [String]) -> [String] {
+    private static func twins(of segment: Segment, among names: Set<String>) -> [String] {
         [FileNames.segment(base: segment.base), FileNames.compressedSegment(base: segment.base)]
             .filter { names.contains($0) }
     }
@@ -236,8 +237,10 @@ extension LogStore {
             }
             catalog.unsealed.removeAll { $0.header.sequence >= segment.sequence }
             catalog.unsettled.removeAll { $0.header.sequence >= segment.sequence }
-            if let index = catalog.segments.firstIndex(where: { $0 === scene.kept }) {
-                catalog.segments[index] = segment
+            // The last one since what is cut off was published as gone.
+            if catalog.segments.last === scene.kept {
+                catalog.segments.removeLast(1)
+                catalog.segments.append(segment)
             }
             catalog.active = next
             // A second time, for readers that met the new file under the old object.

@@ -56,16 +56,11 @@ extension LogStore {
     private static func prepareDirectory(_ directory: String, options: StoreOptions, storage: any Storage)
         throws(WalError)
     {
+        if hasSuperblock(directory, storage) { return }
         do {
-            let names = try storage.list(directory)
-            if names.contains(FileNames.superblock)
-                || names.contains(where: {
-                    FileNames.base(ofSegment: $0) != nil || FileNames.base(ofCompressed: $0) != nil
-                })
-            {
-                return
-            }
-            if let stranger = names.sorted().first(where: { !FileNames.isKnown($0) }) {
+            let listing = SegmentListing(try storage.names(in: directory))
+            if !listing.isEmpty || listing.others.contains(FileNames.superblock) { return }
+            if let stranger = listing.others.first(where: { !FileNames.isKnown($0) }) {
                 throw WalError(
                     .notALog,
                     "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
@@ -83,6 +78,17 @@ extension LogStore {
             throw error
         } catch {
             throw WalError(.io, "could not open the log's directory: \(error)", path: directory)
+        }
+    }
+
+    /// Whether there is a log for certain, which spares the look at all names. Whatever keeps the file from being opened is met
+    /// again by who reads it.
+    private static func hasSuperblock(_ directory: String, _ storage: any Storage) -> Bool {
+        do throws(StorageError) {
+            try storage.open(directory + "/" + FileNames.superblock, .readOnly).close()
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -116,27 +122,22 @@ extension LogStore {
         let checkpoints = CheckpointFolder(storage: environment.storage, directory: directory)
         // One that can't be removed now is in nobody's way: whoever saves that checkpoint again takes its name over.
         do { try checkpoints.removeLeftovers() } catch {}
-        guard let active = result.segments.last ?? nil else {
+        guard let active = result.writable.last, active.header.firstLSN == result.found.last?.base else {
             throw WalError(.corrupted, "recovery found no segment to write to", path: directory)
         }
         var catalog = Catalog()
-        for (found, writable) in zip(result.found, result.segments) {
-            catalog.segments.append(
-                writable?.segment
-                    ?? Segment(
-                        base: found.base, sequence: found.sequence, directory: directory,
-                        isCompressed: found.isCompressed, state: .sealed))
-        }
+        catalog.segments = segments(result, directory: directory)
         var unvouched: [(segment: WritableSegment, range: Range<UInt64>)] = []
         let watermark = result.superblock.watermark
-        for case let writable? in result.segments.dropLast() {
-            if writable.header.sequence >= watermarkSequence(result) {
+        let watermarkSequence = watermarkSequence(result)
+        for writable in result.writable.dropLast() {
+            if writable.header.sequence >= watermarkSequence {
                 catalog.unsettled.append(writable)
             } else {
                 catalog.unsealed.append(writable)
             }
         }
-        for case let writable? in result.segments where writable.header.sequence >= watermarkSequence(result) {
+        for writable in result.writable where writable.header.sequence >= watermarkSequence {
             let start = writable.segment.base == watermark.segment ? watermark.offset : 0
             if start < writable.chain.offset { unvouched.append((writable, start..<writable.chain.offset)) }
         }
@@ -152,7 +153,30 @@ extension LogStore {
             catalog: catalog, written: end, active: active)
     }
 
+    private static func segments(_ result: RecoveryApply.Result, directory: String) -> SegmentList {
+        let open = result.writable.first?.segment.base ?? .max
+        let sealed = result.found[..<result.found.partitionPoint { $0.base >= open }]
+        var segments = SegmentList(sealed, directory: directory)
+        var writable = result.writable[...]
+        for found in result.found[sealed.endIndex...] {
+            if let next = writable.first, next.segment.base == found.base {
+                segments.append(next.segment)
+                writable.removeFirst()
+            } else {
+                segments.append(
+                    Segment(
+                        base: found.base, sequence: found.sequence, directory: directory,
+                        isCompressed: found.isCompressed, state: .sealed))
+            }
+        }
+        return segments
+    }
+
     private static func watermarkSequence(_ result: RecoveryApply.Result) -> UInt64 {
-        result.found.first { $0.base == result.superblock.watermark.segment }?.sequence ?? 0
+        let index = result.found.partitionPoint { $0.base >= result.superblock.watermark.segment }
+        guard index < result.found.count, result.found[index].base == result.superblock.watermark.segment else {
+            return 0
+        }
+        return result.found[index].sequence
     }
 }

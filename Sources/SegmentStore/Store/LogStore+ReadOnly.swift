@@ -44,16 +44,24 @@ extension LogStore {
     }
 
     /// - Parameter known: segments seen before, which stay the same objects, so that who reads one sees it grow.
-    static func readOnlyCatalog(_ plan: RecoveryPlan, directory: String, known: [Segment] = []) -> Catalog {
+    static func readOnlyCatalog(
+        _ plan: RecoveryPlan, directory: String, known: SegmentList = SegmentList()
+    ) -> Catalog {
         var catalog = Catalog()
-        var known = known[...]
-        for (index, found) in plan.segments.enumerated() {
+        var place = 0
+        var first = 0
+        if known.isEmpty {
+            let sealed = plan.segments.dropLast().prefix { $0.isSealed && $0.end == nil }
+            catalog.segments = SegmentList(sealed, directory: directory)
+            first = sealed.endIndex
+        }
+        for (index, found) in plan.segments.enumerated().dropFirst(first) {
             let isLast = index == plan.segments.count - 1
             let state: SegmentInfo.State = isLast ? .active : found.isSealed ? .sealed : .rolled
-            known = known.drop { $0.base < found.base }
+            while place < known.count, known.base(at: place) < found.base { place += 1 }
             let segment: Segment
-            if let same = known.first, same.base == found.base, same.sequence == found.sequence {
-                segment = same
+            if place < known.count, known.base(at: place) == found.base, known.sequence(at: place) == found.sequence {
+                segment = known[place]
                 segment.info.withLock { info in
                     info.state = state
                     if !isLast { info.end = found.end?.offset ?? info.end }
@@ -87,7 +95,7 @@ extension LogStore {
             let wasCut =
                 plan.superblock.cutEpoch != state.superblock.cutEpoch || state.superblock.cutKind != .none
             let goesOn = !wasCut && plan.end.lsn >= written.load(ordering: .relaxed)
-            let known = goesOn ? catalog.withLock { $0.segments } : []
+            let known = goesOn ? catalog.withLock { $0.segments } : SegmentList()
             var fresh = Self.readOnlyCatalog(plan, directory: directory, known: known)
             fresh.life = (plan.superblock.epoch, plan.superblock.incarnation)
             fresh.epochBeforeFirst = plan.superblock.epochBeforeFirst

@@ -165,8 +165,8 @@ extension LogStore {
         catalog.withLock { catalog in
             catalog.segments.append(contentsOf: begun)
             catalog.epochBeforeFirst = now.epochBeforeFirst
-            if let oldest = catalog.segments.first, oldest.sequence < now.firstSequence {
-                let count = catalog.segments.prefix { $0.sequence < now.firstSequence }.count
+            let count = catalog.segments.prefixCount { _, sequence in sequence < now.firstSequence }
+            if count > 0 {
                 for segment in catalog.segments[..<count] { segment.info.withLock { $0.isRemoved = true } }
                 catalog.segments.removeFirst(count)
             }

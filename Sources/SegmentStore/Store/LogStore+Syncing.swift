@@ -87,12 +87,13 @@ extension LogStore {
         (state.superblock.firstSequence, state.superblock.sealedBelow) = catalog.withLock { catalog in
             // As recovery finds it: the last settled segment that begins no later than the first LSN kept. A settled roll
             // can move it, where a truncation had dropped everything there was.
-            let first = catalog.segments.last {
-                $0.base <= superblock.firstLSN && $0.sequence <= superblock.activeSequence
+            let count = catalog.segments.prefixCount { base, sequence in
+                base <= superblock.firstLSN && sequence <= superblock.activeSequence
             }
+            let first = count > 0 ? catalog.segments.sequence(at: count - 1) : superblock.firstSequence
             let unsealed = catalog.unsealed.map(\.header.sequence).min() ?? UInt64.max
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
-            return (first?.sequence ?? superblock.firstSequence, min(unsealed, unsettled, superblock.activeSequence))
+            return (first, min(unsealed, unsettled, superblock.activeSequence))
         }
         state.superblock.generation += 1
         try file.write(state.superblock)

@@ -37,8 +37,8 @@ extension LogStore {
             // A roll since may have begun a segment at `lsn`, which is not settled: then the one before it is kept too.
             let settled = state.superblock.activeSequence
             let gone = catalog.withLock { catalog in
-                let kept = catalog.segments.lastIndex { $0.base <= lsn && $0.sequence <= settled } ?? 0
-                return Array(catalog.segments[..<kept])
+                let count = catalog.segments.prefixCount { base, sequence in base <= lsn && sequence <= settled }
+                return Array(catalog.segments.prefix(max(count - 1, 0)))
             }
             guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {
@@ -61,15 +61,14 @@ extension LogStore {
     }
 
     private func remove(_ segments: [Segment]) throws(WalError) -> [String] {
-        guard !segments.isEmpty else { return [] }
+        guard let last = segments.last else { return [] }
         var paths: [String] = []
         var refusal: WalError?
         for segment in segments { segment.info.withLock { $0.isRemoved = true } }
-        let gone = Set(segments.map { ObjectIdentifier($0) })
         let unsealed = catalog.withLock { catalog -> [WritableSegment] in
-            catalog.segments.removeAll { gone.contains(ObjectIdentifier($0)) }
-            let unsealed = catalog.unsealed.filter { gone.contains(ObjectIdentifier($0.segment)) }
-            catalog.unsealed.removeAll { gone.contains(ObjectIdentifier($0.segment)) }
+            catalog.segments.removeFirst(catalog.segments.prefixCount { _, sequence in sequence <= last.sequence })
+            let unsealed = catalog.unsealed.filter { $0.segment.sequence <= last.sequence }
+            catalog.unsealed.removeAll { $0.segment.sequence <= last.sequence }
             return unsealed
         }
         for writable in unsealed {

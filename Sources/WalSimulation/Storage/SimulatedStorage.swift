@@ -1,5 +1,5 @@
 package import SegmentStore
-import WalPlatform
+package import WalPlatform
 
 /// A simulated disk behind the seam.
 package final class SimulatedStorage: Storage {
@@ -9,9 +9,9 @@ package final class SimulatedStorage: Storage {
         self.disk = disk
     }
 
-    package func list(_ directory: String) throws(StorageError) -> [String] {
+    package func names(in directory: String) throws(StorageError) -> DirectoryNames {
         try disk.withState { (state) throws(StorageError) in
-            Array(try state.model.directory(directory, .list).entries.keys)
+            DirectoryNames(try state.model.directory(directory, .list).entries.keys)
         }
     }
 

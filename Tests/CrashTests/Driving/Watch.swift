@@ -1,5 +1,6 @@
 import SegmentStore
 import Synchronization
+import WalPlatform
 import WalSimulation
 
 /// Marks in the trace what a store lets others know, before the first change of the disk that follows: a waiter on another
@@ -54,7 +55,7 @@ struct WatchedStorage: Storage {
     let base: any Storage
     let watch: Watch
 
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {
         watch.look()

@@ -2,6 +2,7 @@ import Foundation
 import SegmentStore
 import Synchronization
 import Testing
+import WalPlatform
 import WalSimulation
 
 @Suite struct CompressionTests {
@@ -215,7 +216,7 @@ private struct SpoilingStorage: Storage {
     let base: any Storage
     init(_ base: any Storage) { self.base = base }
 
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile {
         let file = try base.create(path)

@@ -38,6 +38,7 @@ struct PosixInterruptionTests {
         #expect(try file.read(at: 0, count: 3) == [1, 2, 3])
         try file.truncate(3)
         #expect(try file.size() == 3)
+        #expect(try file.nextData(at: 0)?.lowerBound == 0)
         #expect(Array(try file.map(length: 3)) == [1, 2, 3])
         try storage.rename(path, to: directory.file("b"))
         try storage.createDirectory(directory.file("d"))
@@ -51,7 +52,7 @@ struct PosixInterruptionTests {
         #expect(
             interrupter.names == [
                 "open", "pread", "pwrite", "syncData", "syncAll", "truncate", "allocate", "status", "statusAtPath",
-                "map", "flock", "rename", "unlink", "makeDirectory", "list",
+                "map", "flock", "rename", "unlink", "makeDirectory", "list", "nextData",
             ])
     }
 
@@ -134,6 +135,7 @@ struct PosixInterruptionTests {
         calls.rename = { interrupter.interrupts("rename") ? failure : live.rename($0, $1) }
         calls.unlink = { interrupter.interrupts("unlink") ? failure : live.unlink($0) }
         calls.makeDirectory = { interrupter.interrupts("makeDirectory") ? failure : live.makeDirectory($0, $1) }
+        calls.nextData = { interrupter.interrupts("nextData") ? failure : live.nextData($0, $1, &$2) }
         calls.list = { number, names in
             // A listing may be interrupted after it has found some names.
             if interrupter.interrupts("list") {

@@ -1,5 +1,6 @@
 import SegmentStore
 import Testing
+import WalPlatform
 import WalSimulation
 
 /// What goes, what is held back, and when the clock is not believed.
@@ -216,9 +217,9 @@ final class OpenCounter: Storage {
 
     init(_ base: any Storage) { self.base = base }
 
-    func list(_ directory: String) throws(StorageError) -> [String] {
+    func names(in directory: String) throws(StorageError) -> DirectoryNames {
         opens.increment()
-        return try base.list(directory)
+        return try base.names(in: directory)
     }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile { try base.create(path) }

@@ -1,5 +1,6 @@
 import SegmentStore
 import Synchronization
+import WalPlatform
 
 /// A storage that keeps a list of the names which changed since their directory was last synced.
 final class NameSpy: Storage {
@@ -12,7 +13,7 @@ final class NameSpy: Storage {
 
     private func note(_ paths: String...) { changed.withLock { $0 += paths } }
 
-    func list(_ directory: String) throws(StorageError) -> [String] { try base.list(directory) }
+    func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {
         try base.createDirectory(path)

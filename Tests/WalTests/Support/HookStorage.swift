@@ -35,8 +35,8 @@ struct HookStorage: Storage {
         self.hook = hook
     }
 
-    func list(_ directory: String) throws(StorageError) -> [String] {
-        try base.list(directory)
+    func names(in directory: String) throws(StorageError) -> DirectoryNames {
+        try base.names(in: directory)
     }
 
     func createDirectory(_ path: String) throws(StorageError) {
