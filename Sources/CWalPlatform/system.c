@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,17 @@ int wal_populate_read(void *address, size_t length) {
     }
 #endif
     return result_of(madvise(address, length, MADV_WILLNEED));
+}
+
+int wal_processor_count(void) {
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        return CPU_COUNT(&allowed);
+    }
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 0;
 }
 
 const char *wal_entry_name(const struct dirent *entry) {

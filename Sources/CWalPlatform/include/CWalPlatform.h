@@ -123,6 +123,9 @@ int wal_sync_all(int descriptor);
 /// Brings mapped pages into memory: MADV_POPULATE_READ, or MADV_WILLNEED on kernels and systems without it.
 int wal_populate_read(void *address, size_t length);
 
+/// How many processors this process may use; 0 if the system doesn't say.
+int wal_processor_count(void);
+
 /// The name in a directory entry, which may be shorter in memory than its declared type.
 const char *wal_entry_name(const struct dirent *entry);
 

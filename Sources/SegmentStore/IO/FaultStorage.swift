@@ -1,3 +1,5 @@
+package import WalPlatform
+
 /// A storage that passes every call on to another, except those that its plan makes fail.
 package struct FaultStorage: Storage {
     private let base: any Storage
@@ -45,6 +47,10 @@ package struct FaultStorage: Storage {
 
     package func isLocked(_ path: String) throws(StorageError) -> Bool {
         try plan.call(.lock, path) { () throws(StorageError) in try base.isLocked(path) }
+    }
+
+    package func status(of path: String) throws(StorageError) -> FileStatus? {
+        try plan.call(.size, path) { () throws(StorageError) in try base.status(of: path) }
     }
 }
 
@@ -98,6 +104,10 @@ private final class FaultFile: StorageFile {
 
     func map(length: Int) throws(StorageError) -> any StorageMapping {
         try plan.call(.map, path) { () throws(StorageError) in try base.map(length: length) }
+    }
+
+    func status() throws(StorageError) -> FileStatus? {
+        try plan.call(.size, path) { () throws(StorageError) in try base.status() }
     }
 
     func close() throws(StorageError) {

@@ -1,3 +1,5 @@
+package import WalPlatform
+
 /// The seam: everything the store asks of a disk goes through these two protocols, so that a simulated disk can stand in
 /// for a real one and a fault layer for a broken one.
 ///
@@ -30,9 +32,14 @@ package protocol Storage: Sendable {
 
     /// Whether some holder has the exclusive lock on the file now. False if there is no such file.
     func isLocked(_ path: String) throws(StorageError) -> Bool
+
+    /// Which file a path names, to be compared with a file's `status`; nil if this storage can't tell.
+    func status(of path: String) throws(StorageError) -> FileStatus?
 }
 
 extension Storage {
+    package func status(of path: String) throws(StorageError) -> FileStatus? { nil }
+
     /// Makes a new, empty file in the place of one that an earlier stop or failure may have left.
     package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
         do {
@@ -76,6 +83,13 @@ package protocol StorageFile: AnyObject, Sendable {
 
     /// Closes the file. Idempotent; calls after it throw `.badDescriptor`.
     func close() throws(StorageError)
+
+    /// Which file it is; nil if this storage can't tell.
+    func status() throws(StorageError) -> FileStatus?
+}
+
+extension StorageFile {
+    package func status() throws(StorageError) -> FileStatus? { nil }
 }
 
 /// A read-only view of the start of a file, valid as long as the object lives, whatever becomes of the name.

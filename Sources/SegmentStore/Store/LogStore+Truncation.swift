@@ -65,6 +65,7 @@ extension LogStore {
         var paths: [String] = []
         var refusal: WalError?
         for segment in segments { segment.info.withLock { $0.isRemoved = true } }
+        for segment in segments { opened.drop(segment) }
         let gone = Set(segments.map { ObjectIdentifier($0) })
         let unsealed = catalog.withLock { catalog -> [WritableSegment] in
             catalog.segments.removeAll { gone.contains(ObjectIdentifier($0)) }

@@ -1,5 +1,5 @@
 package import SegmentStore
-import WalPlatform
+package import WalPlatform
 
 /// A simulated disk behind the seam.
 package final class SimulatedStorage: Storage {
@@ -89,6 +89,12 @@ package final class SimulatedStorage: Storage {
         disk.withState { state in
             guard let id = try? state.model.fileID(at: path, .lock) else { return false }
             return state.locks[id] != nil
+        }
+    }
+
+    package func status(of path: String) throws(StorageError) -> FileStatus? {
+        try disk.withState { (state) throws(StorageError) in
+            FileStatus(inode: UInt64(try state.model.fileID(at: path, .size)))
         }
     }
 }
