@@ -48,14 +48,47 @@ extension LogCursor {
         return made
     }
 
-    /// Whether the segment it is in was not opened anew.
-    var readsCachedSegment: Bool { reader?.isFromCache ?? false }
+    /// Whether what other readers have found out was made use of, which may be wrong now.
+    var readsCachedSegment: Bool {
+        guard let reader, !distrustsCache else { return false }
+        return reader.isFromCache || store.options.readOnly && !reader.wasSealed && reader.entry != nil
+    }
 
     /// From here on all segments are opened anew; the one it is in is entered again where the cursor stands.
     mutating func distrustCache() {
-        if let reader { store.opened.drop(reader.segment) }
+        if let reader {
+            store.opened.drop(reader.segment)
+            if store.options.readOnly { reader.segment.info.withLock { $0.index = nil } }
+        }
         distrustsCache = true
         leaveSegment()
+    }
+}
+
+// MARK: - What was stepped over
+
+extension LogCursor {
+    /// The next reader that looks for an event of a segment that is not sealed is to begin further on.
+    mutating func noteSkipped(_ frame: FrameHeader, at offset: UInt64, _ reader: SegmentReader) {
+        // Reading in sequence may begin at any time: that is counted from here.
+        if pagesDue != .max { pagesDue = max(pagesDue, offset + Self.pagesMin) }
+        guard !reader.wasSealed, frame.eventCount > 0 else { return }
+        let last = trail.last?.offset ?? reader.entry?.offset ?? UInt64(Layout.blockSize)
+        guard offset >= last + UInt64(reader.header.indexSpacing) else { return }
+        // The times before it were not looked at.
+        trail.append(
+            IndexEntry(lsn: frame.firstLSN, offset: offset, newestEventTime: .max, newestFrameTime: .max))
+    }
+
+    mutating func keepTrail(_ segment: Segment) {
+        let spacing = reader?.header.indexSpacing ?? Layout.indexSpacingMax
+        segment.info.withLock { info in
+            guard info.state != .sealed else { return }
+            var index = info.index ?? SparseIndex(spacing: spacing)
+            index.merge(trail)
+            info.index = index
+        }
+        trail = []
     }
 }
 
@@ -67,6 +100,7 @@ extension LogCursor {
 
     /// The cursor has come to a segment.
     mutating func preparePages(_ window: ByteWindow, at offset: UInt64) {
+        trail = []
         if window.mapping == nil {
             // A thread that has nothing to do ends; a follower would keep it for ever.
             (pagesAhead, pagesDue) = (nil, .max)

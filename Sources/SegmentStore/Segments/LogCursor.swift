@@ -12,7 +12,7 @@ package struct LogCursor: ~Copyable {
     /// Whether it keeps its place behind the last event, to go on from there after `extend`.
     let follows: Bool
     /// The times of the events wanted; nil: all.
-    private let times: TimeRange?
+    let times: TimeRange?
     /// The next LSN to be given out, or, of a frame that is being given out, the one behind it.
     var wanted: UInt64
     /// Where the cursor began.
@@ -36,6 +36,8 @@ package struct LogCursor: ~Copyable {
     var pagesAhead: PageAhead?
     /// Where in the segment `bringPagesIn` is to be called.
     var pagesDue = UInt64.max
+    /// Frames stepped over in a segment without an index.
+    var trail: [IndexEntry] = []
     /// A frame was damaged in a segment that was not opened anew: the next ones are.
     var distrustsCache = false
 
@@ -193,8 +195,8 @@ package struct LogCursor: ~Copyable {
                 try leave(current, place)
                 continue
             }
-            if place.offset >= pagesDue { bringPagesIn(current.window, at: place.offset) }
             let skips = place.nextLSN < wanted
+            if place.offset >= pagesDue, !skips { bringPagesIn(current.window, at: place.offset) }
             let check = try attempt("read a segment") { () throws(StorageError) in
                 try place.check(current.window, body: !skips)
             }
@@ -204,6 +206,7 @@ package struct LogCursor: ~Copyable {
             }
             if skips, frame.nextLSN <= wanted {
                 // A frame before the one sought: its header is enough to step over it.
+                noteSkipped(frame, at: place.offset, current)
                 place.accept(frame)
                 chain = place
                 continue
@@ -217,6 +220,7 @@ package struct LogCursor: ~Copyable {
                 }
                 body = checked
             }
+            if !trail.isEmpty { keepTrail(current.segment) }
             place.accept(frame)
             chain = place
             if frame.eventCount > 0 { return (frame, body) }

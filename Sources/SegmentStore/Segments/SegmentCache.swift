@@ -1,7 +1,8 @@
 import Synchronization
 package import WalPlatform
 
-/// What opening a sealed segment has found out: checked, and as it will stay for as long as the file has its name.
+/// What opening a segment has found out: checked, and as it will stay for as long as the file has its name, or, of a segment that
+/// is being written, until there is more.
 package final class OpenedSegment: Sendable {
     /// How its bytes are reached.
     package enum Content: Sendable {
@@ -16,21 +17,27 @@ package final class OpenedSegment: Sendable {
     package let segment: Segment
     package let path: String
     package let header: SegmentHeader
-    package let footer: SegmentFooter
-    package let index: SparseIndex
+    /// Of a sealed segment alone, as is the index.
+    package let footer: SegmentFooter?
+    package let index: SparseIndex?
+    /// The end of its frames then.
+    package let end: UInt64
+    package let state: SegmentInfo.State
     package let content: Content
     /// Which file it was, if the storage can tell.
     package let status: FileStatus?
 
     init(
-        _ segment: Segment, path: String, header: SegmentHeader, footer: SegmentFooter, index: SparseIndex,
-        content: Content, status: FileStatus?
+        _ segment: Segment, path: String, header: SegmentHeader, footer: SegmentFooter?, index: SparseIndex?,
+        end: UInt64, state: SegmentInfo.State, content: Content, status: FileStatus?
     ) {
         self.segment = segment
         self.path = path
         self.header = header
         self.footer = footer
         self.index = index
+        self.end = end
+        self.state = state
         self.content = content
         self.status = status
     }
@@ -46,7 +53,7 @@ package final class OpenedSegment: Sendable {
     }
 }
 
-/// The sealed segments that were looked for lately, so that finding an event again takes neither header nor index from the disk.
+/// The segments that were looked for lately, so that finding an event again takes neither header nor index from the disk.
 ///
 /// Bounded by number and by the size of the indexes; the one used longest ago goes first. Holds no descriptor. A segment whose
 /// file goes or is replaced is dropped here, so that its room on the disk is free once no reader is in it.
@@ -72,7 +79,7 @@ package final class SegmentCache: Sendable {
 
         mutating func remove(_ base: UInt64) -> OpenedSegment? {
             guard let entry = entries.removeValue(forKey: base) else { return nil }
-            indexBytes -= entry.opened.index.encodedSize
+            indexBytes -= entry.opened.index?.encodedSize ?? 0
             return entry.opened
         }
     }
@@ -104,7 +111,7 @@ package final class SegmentCache: Sendable {
     ///
     /// - Parameter generation: what `find` gave before the file was opened.
     package func insert(_ opened: OpenedSegment, generation: UInt64) {
-        let size = opened.index.encodedSize
+        let size = opened.index?.encodedSize ?? 0
         guard size <= indexBytesMax, segmentsMax > 0 else { return }
         // Unmapping takes its time: it comes after the lock.
         var gone: [OpenedSegment] = []
@@ -146,8 +153,13 @@ package final class SegmentCache: Sendable {
     }
 
     private static func isCurrent(_ opened: OpenedSegment) -> Bool {
-        opened.segment.info.withLock {
-            $0.state == .sealed && !$0.isRemoved && $0.isCompressed == opened.isCompressed
+        let segment = opened.segment
+        return segment.info.withLock { info in
+            guard info.state == opened.state, !info.isRemoved, info.isCompressed == opened.isCompressed else {
+                return false
+            }
+            return info.state == .sealed
+                || (info.end ?? segment.writtenEnd.load(ordering: .acquiring)) == opened.end
         }
     }
 }

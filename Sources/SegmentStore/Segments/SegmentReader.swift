@@ -43,11 +43,16 @@ package final class SegmentReader {
         _ known: OpenedSegment, from lsn: UInt64, since: Int64?, storage: any Storage, access: ReadAccess,
         ahead: () -> ReadAhead
     ) throws(StorageError) {
-        let entry =
-            lsn > known.segment.base || since != nil
-            ? Self.checked(known.index.entry(for: lsn, since: since), end: known.footer.endOfFrames) : nil
+        let end = known.end
+        var entry: IndexEntry?
+        if lsn > known.segment.base || since != nil {
+            let found =
+                if let index = known.index { index.entry(for: lsn, since: since) } else {
+                    Self.entryInMemory(for: lsn, since: since, known.segment)
+                }
+            entry = Self.checked(found, end: end)
+        }
         var file: (any StorageFile)?
-        let end = known.footer.endOfFrames
         let window: ByteWindow
         switch known.content {
         case .mapping(let mapping) where access == .mapped: window = ByteWindow(mapping, limit: end)
@@ -62,7 +67,7 @@ package final class SegmentReader {
         }
         self.init(
             segment: known.segment, header: known.header, end: end, window: window, footer: known.footer, entry: entry,
-            wasSealed: true, file: file, isFromCache: true)
+            wasSealed: known.state == .sealed, file: file, isFromCache: true)
     }
 
     /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
@@ -105,7 +110,9 @@ package final class SegmentReader {
             }
             let content: OpenedSegment.Content =
                 if let packed { .compressed(packed.facts) } else if let mapping { .mapping(mapping) } else { .file }
-            let opened = try opened(segment, header, footer, index, end: end, file, content)
+            let opened =
+                lsn > segment.base || since != nil
+                ? try opened(segment, header, footer, index, end: end, state, file, content) : nil
             let window =
                 if let packed { ByteWindow(packed, ahead(), limit: end) } else if let mapping {
                     ByteWindow(mapping, limit: end)
@@ -124,16 +131,18 @@ package final class SegmentReader {
     /// What is to be known of the segment from now on; nil if not all of it is intact.
     private static func opened(
         _ segment: Segment, _ header: SegmentHeader, _ footer: SegmentFooter?, _ index: SparseIndex?, end: UInt64,
-        _ file: any StorageFile, _ content: OpenedSegment.Content
+        _ state: SegmentInfo.State, _ file: any StorageFile, _ content: OpenedSegment.Content
     ) throws(WalError) -> OpenedSegment? {
-        guard let footer, let index, footer.identity == header.identity, footer.sequence == header.sequence,
-            footer.salt == header.salt, footer.endOfFrames == end
-        else { return nil }
+        if state == .sealed {
+            guard let footer, index != nil, footer.identity == header.identity, footer.sequence == header.sequence,
+                footer.salt == header.salt, footer.endOfFrames == end
+            else { return nil }
+        }
         let isCompressed = if case .compressed = content { true } else { false }
         let status = try attempt("look at a segment") { () throws(StorageError) in try file.status() }
         return OpenedSegment(
             segment, path: segment.path(isCompressed: isCompressed), header: header, footer: footer, index: index,
-            content: content, status: status)
+            end: end, state: state, content: content, status: status)
     }
 
     deinit {
@@ -238,14 +247,20 @@ package final class SegmentReader {
         _ header: SegmentHeader,
         end: UInt64, _ read: inout SparseIndex?
     ) throws(WalError) -> IndexEntry? {
-        if let index = segment.info.withLock({ $0.index }) {
-            // The times of one that was not kept up from the first frame on leave out what lies before.
-            return index.entry(for: lsn, since: index.entries.first?.lsn == segment.base ? since : nil)
-        }
+        if let found = entryInMemory(for: lsn, since: since, segment) { return checked(found, end: end) }
         // A damaged index costs time only: reading begins at the first frame then.
         guard let footer, let index = try index(footer, file, header) else { return nil }
         read = index
         return checked(index.entry(for: lsn, since: since), end: end)
+    }
+
+    /// Of a segment that is not sealed, out of what its writer, or the readers that looked for an event, have seen of it.
+    private static func entryInMemory(for lsn: UInt64, since: Int64?, _ segment: Segment) -> IndexEntry? {
+        segment.info.withLock { info in
+            guard let index = info.index else { return nil }
+            // The times of one that was not kept up from the first frame on leave out what lies before.
+            return index.entry(for: lsn, since: index.entries.first?.lsn == segment.base ? since : nil)
+        }
     }
 
     private static func checked(_ entry: IndexEntry?, end: UInt64) -> IndexEntry? {
