@@ -63,6 +63,9 @@ package struct LogCursor: ~Copyable {
 
     var headers: HeaderReader { HeaderReader(storage: store.storage, directory: store.directory) }
 
+    /// The segment it is in.
+    package var segment: Segment? { reader?.segment }
+
     /// The LSN of the next event to be given out by `nextRun`.
     package var nextLSN: UInt64 { wanted }
 

@@ -42,7 +42,7 @@ package final class OpenedSegment: Sendable {
         self.status = status
     }
 
-    var isCompressed: Bool {
+    package var isCompressed: Bool {
         if case .compressed = content { return true }
         return false
     }
