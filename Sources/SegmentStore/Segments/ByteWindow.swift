@@ -11,6 +11,7 @@ package final class ByteWindow {
     private static let bufferSize = 256 << 10
     /// Holds a frame of the usual size: who looks for one event reads no more.
     private static let firstRead = 80 << 10
+    private static let firstReads = 2
 
     private let source: Source
     /// Of a map.
@@ -20,6 +21,7 @@ package final class ByteWindow {
     private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var start: UInt64 = 0
     private var filled = 0
+    private var refills = 0
     /// The unpacked block the reader is in, which begins at `start`.
     private var block: UnsafeRawBufferPointer?
 
@@ -106,8 +108,8 @@ package final class ByteWindow {
     }
 
     private func refill(_ file: any StorageFile, at offset: UInt64, count: Int) throws(StorageError) {
-        let isSequential = filled > 0 && offset >= start && offset <= start + UInt64(filled)
-        let size = isSequential ? Self.bufferSize : Self.firstRead
+        refills += 1
+        let size = refills > Self.firstReads ? Self.bufferSize : Self.firstRead
         let wanted = Int(min(UInt64(max(count, size)), limit - offset))
         filled = 0
         if buffer.count < wanted {

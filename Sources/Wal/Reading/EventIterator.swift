@@ -11,12 +11,10 @@ public import Synchronization
 /// Not for several threads at once. It holds the segment it is in, so that truncation and closing never pull memory
 /// away; after ``WriteAheadLog/close()`` the next step throws `closed`.
 public struct EventIterator: ~Copyable {
-    private var cursor: LogCursor
+    /// All that the caller's code does not touch; where the rest lies must not depend on the store's types.
+    private let source: Source
     /// The rest of the frame the iterator is in; stepping through it is compiled into the caller. Nil where times are wanted.
     @usableFromInline var run: RecordRun?
-    /// The same, where events of some times alone are wanted.
-    private var filtered: RecordRun?
-    private let core: LogCore
     /// Of the core's queue.
     @usableFromInline let readingWord: UnsafeMutablePointer<Atomic<UInt64>>
     /// What was seen of it.
@@ -24,13 +22,24 @@ public struct EventIterator: ~Copyable {
     /// Of the frame it is in.
     @usableFromInline private(set) var epoch: UInt32 = 0
     @usableFromInline private(set) var incarnation: UInt64 = 0
-    /// The times of the events wanted; nil: all.
-    private let times: TimeRange?
+
+    private final class Source {
+        let core: LogCore
+        /// The times of the events wanted; nil: all.
+        let times: TimeRange?
+        /// The rest of the frame, where events of some times alone are wanted.
+        var filtered: RecordRun?
+        var cursor: LogCursor
+
+        init(_ cursor: consuming LogCursor, _ core: LogCore, _ times: TimeRange?) {
+            self.core = core
+            self.times = times
+            self.cursor = cursor
+        }
+    }
 
     init(cursor: consuming LogCursor, core: LogCore, times: TimeRange? = nil) {
-        self.times = times
-        self.cursor = cursor
-        self.core = core
+        source = Source(cursor, core, times)
         readingWord = core.queue.readingWord
         // None that can be seen: the first step looks at everything.
         readingState = .max
@@ -66,35 +75,36 @@ public struct EventIterator: ~Copyable {
 
     @usableFromInline
     mutating func nextViewBehindRun() throws(WalError) -> RecordView? {
-        if core.queue.readingState != readingState { try lookAround() }
-        guard let times else {
+        if source.core.queue.readingState != readingState { try lookAround() }
+        guard let times = source.times else {
             while true {
                 if let view = run?.next() { return view }
-                guard try nextFrame(after: run) else { return nil }
+                run = try nextFrame(after: run)
+                if run == nil { return nil }
             }
         }
         while true {
-            while let view = filtered?.next() {
+            while let view = source.filtered?.next() {
                 if times.contains(view.time) { return view }
             }
-            guard try nextFrame(after: filtered) else { return nil }
+            source.filtered = try nextFrame(after: source.filtered)
+            if source.filtered == nil { return nil }
         }
     }
 
-    private mutating func nextFrame(after used: RecordRun?) throws(WalError) -> Bool {
-        let following = try cursor.nextRun(after: used)
-        if times == nil { run = following } else { filtered = following }
-        (epoch, incarnation) = (cursor.epoch, cursor.incarnation)
-        return following != nil
+    private mutating func nextFrame(after used: RecordRun?) throws(WalError) -> RecordRun? {
+        let following = try source.cursor.nextRun(after: used)
+        (epoch, incarnation) = (source.cursor.epoch, source.cursor.incarnation)
+        return following
     }
 
     /// The log was closed, or events were cut off, or something that is no matter here.
     @inline(never)
     private mutating func lookAround() throws(WalError) {
-        readingState = core.queue.readingState
-        guard core.queue.phase != .closed else { throw core.closedError }
-        guard var rest = times == nil ? run : filtered, !rest.isEmpty else { return }
-        _ = try cursor.mayGive(rest.nextLSN, before: &rest)
-        if times == nil { run = rest } else { filtered = rest }
+        readingState = source.core.queue.readingState
+        guard source.core.queue.phase != .closed else { throw source.core.closedError }
+        guard var rest = run ?? source.filtered, !rest.isEmpty else { return }
+        _ = try source.cursor.mayGive(rest.nextLSN, before: &rest)
+        if source.times == nil { run = rest } else { source.filtered = rest }
     }
 }

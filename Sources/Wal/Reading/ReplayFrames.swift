@@ -5,8 +5,7 @@ public import Synchronization
 /// frame stays here.
 @usableFromInline
 final class ReplayFrames {
-    private var cursor: LogCursor
-    private let core: LogCore
+    // What the caller's code touches comes first: where it lies must not depend on the store's types.
     /// Of the core's queue.
     @usableFromInline let readingWord: UnsafeMutablePointer<Atomic<UInt64>>
     /// What was seen of it.
@@ -14,6 +13,8 @@ final class ReplayFrames {
     /// Of the frame given out last.
     @usableFromInline private(set) var epoch: UInt32 = 0
     @usableFromInline private(set) var incarnation: UInt64 = 0
+    private let core: LogCore
+    private var cursor: LogCursor
 
     init(_ cursor: consuming LogCursor, _ core: LogCore) throws(WalError) {
         self.cursor = cursor
