@@ -110,8 +110,9 @@ package final class SegmentReader {
             }
             let content: OpenedSegment.Content =
                 if let packed { .compressed(packed.facts) } else if let mapping { .mapping(mapping) } else { .file }
+            // Who comes to it in sequence will not be back soon.
             let opened =
-                lsn > segment.base || since != nil
+                lsn > segment.base || (entry?.lsn ?? 0) > segment.base
                 ? try opened(segment, header, footer, index, end: end, state, file, content) : nil
             let window =
                 if let packed { ByteWindow(packed, ahead(), limit: end) } else if let mapping {
