@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +134,17 @@ int wal_pack_names(DIR *directory, void *bytes, size_t capacity, size_t *count) 
         *count += 1;
     }
     return (int)(next - (uint8_t *)bytes);
+}
+
+int wal_processor_count(void) {
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        return CPU_COUNT(&allowed);
+    }
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 0;
 }
 
 int wal_random(void *bytes, size_t count) {

@@ -1,4 +1,4 @@
-internal import SegmentStore
+public import SegmentStore
 
 extension WriteAheadLog {
     /// The position of an event: its LSN with the epoch and incarnation under which it was written.
@@ -61,12 +61,18 @@ extension WriteAheadLog {
     ///   - position: where a consumer stands; ``Position/start`` for all events that are kept.
     ///   - body: gets each event and says whether to go on.
     /// - Throws: what ``check(_:)`` and ``replay(from:_:)`` throw.
+    @inlinable
     public func replay<Failure: Error>(
         after position: Position, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        try replay(
+        try replayFrames(after: position).forEach(body)
+    }
+
+    @usableFromInline
+    func replayFrames(after position: Position) throws(WalError) -> ReplayFrames {
+        try ReplayFrames(
             reading { () throws(WalError) in try core.store.cursor(after: position, through: core.store.writtenLSN) },
-            body)
+            core)
     }
 
     /// Gives the events behind a position that is valid one by one; see ``iterator(from:)``.

@@ -1,4 +1,4 @@
-internal import SegmentStore
+public import SegmentStore
 
 extension WriteAheadLog {
     /// Calls back for every event from an LSN on, in order, up to the newest that is written when it starts.
@@ -21,33 +21,11 @@ extension WriteAheadLog {
     /// - Throws: what `body` throws; else a `WalError`: `truncated`, `notYetWritten`, `corrupted` with the LSN range,
     ///   `missingSegment`, `closed`, `tooManyOpenFiles`, `io`. `truncated` also comes at the next segment if that was
     ///   dropped meanwhile, and `stalePosition` if an event that was given out is cut off meanwhile.
+    @inlinable
     public func replay<Failure: Error>(
         from lsn: LSN = 0, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        try replay(cursor(from: lsn), body)
-    }
-
-    @inline(__always)
-    func replay<Failure: Error>(
-        _ events: consuming LogCursor, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
-    ) throws {
-        var cursor = events
-        let queue = self.queue
-        var seen = queue.readingState
-        guard queue.phase != .closed else { throw core.closedError }
-        var used: RecordRun?
-        while var run = try cursor.nextRun(after: used) {
-            let (epoch, incarnation) = (cursor.epoch, cursor.incarnation)
-            while let view = run.next() {
-                if queue.readingState != seen {
-                    seen = queue.readingState
-                    guard queue.phase != .closed else { throw core.closedError }
-                    guard try cursor.mayGive(view.lsn, before: &run) else { break }
-                }
-                if try body(BorrowedEvent(view, epoch: epoch, incarnation: incarnation)) == .stop { return }
-            }
-            used = run
-        }
+        try replayFrames(from: lsn).forEach(body)
     }
 
     /// Gives the events from an LSN on one by one, up to the newest that is written now.
@@ -59,6 +37,9 @@ extension WriteAheadLog {
     public func iterator(from lsn: LSN = 0) throws(WalError) -> EventIterator {
         EventIterator(cursor: try cursor(from: lsn), core: core)
     }
+
+    @usableFromInline
+    func replayFrames(from lsn: LSN) throws(WalError) -> ReplayFrames { try ReplayFrames(cursor(from: lsn), core) }
 
     private func cursor(from lsn: LSN) throws(WalError) -> LogCursor {
         try reading { () throws(WalError) in

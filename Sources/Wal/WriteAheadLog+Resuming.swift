@@ -1,4 +1,4 @@
-internal import SegmentStore
+public import SegmentStore
 
 extension WriteAheadLog {
     /// Calls back for every event behind a checkpoint, in order, up to the newest that is written when it starts; see
@@ -10,6 +10,7 @@ extension WriteAheadLog {
     /// - Throws: what `body` throws; else as ``checkpoint(_:)`` and ``replay(from:_:)``, and: `checkpointFellBehind` if events
     ///   that the consumer has not processed are not kept any more, with their range in `lsns`; `stalePosition` if the event it
     ///   processed last was cut off, or is another copy's.
+    @inlinable
     public func replay<Failure: Error>(
         fromCheckpoint name: String, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {

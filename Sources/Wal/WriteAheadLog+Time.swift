@@ -20,7 +20,7 @@ extension WriteAheadLog {
         _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
         let times = TimeRange(since, until)
-        try replay(try timeCursor(from: lsn, through: last, times)) {
+        try ReplayFrames(timeCursor(from: lsn, through: last, times), core).forEach {
             (event: borrowing BorrowedEvent) throws(Failure) in
             times.contains(event.time.nanosecondsSince1970) ? try body(event) : .continue
         }

@@ -132,6 +132,9 @@ int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end);
 /// 2 KiB or more.
 int wal_pack_names(DIR *directory, void *bytes, size_t capacity, size_t *count);
 
+/// How many processors this process may use; 0 if the system doesn't say.
+int wal_processor_count(void);
+
 /// Fills `bytes` from the system's random source.
 int wal_random(void *bytes, size_t count);
 

@@ -1,4 +1,4 @@
-import WalPlatform
+package import WalPlatform
 
 /// A compressed segment as if it were the raw one: reading unpacks the blocks concerned. It can't be written.
 package final class CompressedSegmentFile: StorageFile {
@@ -51,6 +51,30 @@ package final class CompressedSegmentFile: StorageFile {
         self.dictionary = dictionary
         isTableDerived = isDerived
     }
+
+    /// What opening one finds out about a file, which does not change.
+    package struct Facts: Sendable {
+        let table: SeekTable
+        let fileSize: UInt64
+        let isTableDerived: Bool
+        let dictionary: ZstdDictionary?
+    }
+
+    var facts: Facts {
+        Facts(table: table, fileSize: fileSize, isTableDerived: isTableDerived, dictionary: dictionary)
+    }
+
+    /// Takes over an open file that was looked at before.
+    init(_ file: any StorageFile, path: String, facts: Facts) {
+        self.file = file
+        self.path = path
+        table = facts.table
+        fileSize = facts.fileSize
+        isTableDerived = facts.isTableDerived
+        dictionary = facts.dictionary
+    }
+
+    package func status() throws(StorageError) -> FileStatus? { try file.status() }
 
     private static func dictionary(
         _ file: any StorageFile, _ table: SeekTable

@@ -228,6 +228,7 @@ extension LogStore {
             $0.fileSize = job.fileSize
             $0.rawSize = job.rawSize
         }
+        opened.drop(segment)
         // From here on the raw file is a left-over: should it stay, the next open decides between the two.
         try attempt("remove a compressed segment's raw file") { () throws(StorageError) in
             if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) { try storage.unlink(raw) }

@@ -39,6 +39,13 @@ package struct SparseIndex: Sendable, Hashable {
         entries.append(entry)
     }
 
+    /// Adds entries, of which it may have some.
+    package mutating func merge(_ others: [IndexEntry]) {
+        let known = Set(entries.map(\.offset))
+        entries += others.filter { !known.contains($0.offset) }
+        entries.sort { $0.offset < $1.offset }
+    }
+
     /// The last entry whose first LSN is not above `lsn`.
     package func entry(for lsn: UInt64) -> IndexEntry? {
         var low = 0

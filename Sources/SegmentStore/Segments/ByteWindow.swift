@@ -9,38 +9,52 @@ package final class ByteWindow {
     }
 
     private static let bufferSize = 256 << 10
-    private static let readAhead = 2 << 20
+    /// Holds a frame of the usual size: who looks for one event reads no more.
+    private static let firstRead = 80 << 10
+    private static let firstReads = 2
 
     private let source: Source
+    /// Of a map.
+    private let base: UnsafeRawPointer?
     /// No byte at or behind this offset is ever touched.
     package private(set) var limit: UInt64
     private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var start: UInt64 = 0
     private var filled = 0
-    private var populated = 0
+    private var refills = 0
     /// The unpacked block the reader is in, which begins at `start`.
     private var block: UnsafeRawBufferPointer?
 
     /// Reads through a map, which must span `limit`.
     package init(_ mapping: any StorageMapping, limit: UInt64) {
         source = .mapping(mapping)
-        self.limit = min(limit, UInt64(mapping.bytes.count))
+        let bytes = mapping.bytes
+        base = bytes.baseAddress
+        self.limit = min(limit, UInt64(bytes.count))
     }
 
     /// Reads through read calls.
     package init(_ file: any StorageFile, limit: UInt64) {
         source = .file(file)
+        base = nil
         self.limit = limit
     }
 
     /// Reads the blocks of a compressed segment, where they are unpacked.
     init(_ file: CompressedSegmentFile, _ ahead: ReadAhead, limit: UInt64) {
         source = .blocks(file, ahead)
+        base = nil
         self.limit = limit
     }
 
     deinit {
         buffer.deallocate()
+    }
+
+    /// The map it reads through, if it does.
+    var mapping: (any StorageMapping)? {
+        if case .mapping(let mapping) = source { return mapping }
+        return nil
     }
 
     /// Lets a window that reads with read calls reach further; one over a map keeps its limit.
@@ -52,17 +66,10 @@ package final class ByteWindow {
     /// The address of `count` bytes at `offset`, or nil if they don't lie below the limit (or below the end of the file).
     package func bytes(at offset: UInt64, count: Int) throws(StorageError) -> UnsafeRawPointer? {
         guard count >= 0, offset <= limit, UInt64(count) <= limit - offset else { return nil }
+        // The mapping spans the limit, which was just checked.
+        if let base { return base + Int(offset) }
         switch source {
-        case .mapping(let mapping):
-            // The mapping spans the limit, which was just checked.
-            guard let base = mapping.bytes.baseAddress else { return nil }
-            let end = Int(offset) + count
-            if end > populated {
-                let ahead = min(max(end, Int(offset) + Self.readAhead), Int(limit))
-                mapping.willNeed(max(populated, Int(offset))..<ahead)
-                populated = ahead
-            }
-            return base + Int(offset)
+        case .mapping: return nil
         case .file(let file):
             if offset < start || offset + UInt64(count) > start + UInt64(filled) {
                 try refill(file, at: offset, count: count)
@@ -101,11 +108,13 @@ package final class ByteWindow {
     }
 
     private func refill(_ file: any StorageFile, at offset: UInt64, count: Int) throws(StorageError) {
-        let wanted = Int(min(UInt64(max(count, Self.bufferSize)), limit - offset))
+        refills += 1
+        let size = refills > Self.firstReads ? Self.bufferSize : Self.firstRead
+        let wanted = Int(min(UInt64(max(count, size)), limit - offset))
         filled = 0
         if buffer.count < wanted {
             buffer.deallocate()
-            buffer = .allocate(byteCount: max(wanted, Int(min(UInt64(Self.bufferSize), limit))), alignment: 4096)
+            buffer = .allocate(byteCount: max(wanted, Int(min(UInt64(size), limit))), alignment: 4096)
         }
         start = offset
         filled = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))

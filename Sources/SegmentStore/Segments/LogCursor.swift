@@ -6,15 +6,13 @@ import WalPlatform
 /// Checks every frame (header, chain, body) before any of its events is given out. Used by one thread at a time.
 package struct LogCursor: ~Copyable {
     let store: LogStore
-    private let access: ReadAccess
-    let headers: HeaderReader
-    private let ahead: ReadAhead
+    let access: ReadAccess
     /// The last LSN to be given out. Goes back if that is cut off.
     package internal(set) var through: UInt64
     /// Whether it keeps its place behind the last event, to go on from there after `extend`.
     let follows: Bool
     /// The times of the events wanted; nil: all.
-    private let times: TimeRange?
+    let times: TimeRange?
     /// The next LSN to be given out, or, of a frame that is being given out, the one behind it.
     var wanted: UInt64
     /// Where the cursor began.
@@ -22,7 +20,7 @@ package struct LogCursor: ~Copyable {
     /// The cuts the cursor knows of, and the epoch of the newest.
     var cuts: UInt64
     let cutEpoch: UInt32
-    private var reader: SegmentReader?
+    var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
     private var hasEnded = false
@@ -32,6 +30,16 @@ package struct LogCursor: ~Copyable {
     var entered: (base: UInt64, salt: UInt64)?
     /// The last error is one of a damaged frame.
     private var hasFoundDamage = false
+    /// Unpacks blocks of compressed segments; made when the first is met.
+    var blocksAhead: ReadAhead?
+    /// Brings in the pages of mapped segments; made once enough has been read in sequence.
+    var pagesAhead: PageAhead?
+    /// Where in the segment `bringPagesIn` is to be called.
+    var pagesDue = UInt64.max
+    /// Frames stepped over in a segment without an index.
+    var trail: [IndexEntry] = []
+    /// A frame was damaged in a segment that was not opened anew: the next ones are.
+    var distrustsCache = false
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
@@ -49,11 +57,14 @@ package struct LogCursor: ~Copyable {
         self.times = times
         self.access = access
         self.through = through
-        headers = HeaderReader(storage: store.storage, directory: store.directory)
-        ahead = ReadAhead(spawn: store.environment.spawn)
         wanted = from
         hasEnded = from > through && !follows
     }
+
+    var headers: HeaderReader { HeaderReader(storage: store.storage, directory: store.directory) }
+
+    /// The segment it is in.
+    package var segment: Segment? { reader?.segment }
 
     /// The LSN of the next event to be given out by `nextRun`.
     package var nextLSN: UInt64 { wanted }
@@ -106,6 +117,12 @@ package struct LogCursor: ~Copyable {
                     incarnation = frame.incarnation
                     return try trim(frame, body)
                 } catch {
+                    if hasFoundDamage, readsCachedSegment {
+                        // Beside another process the file may have been replaced since.
+                        distrustCache()
+                        hasFoundDamage = false
+                        continue
+                    }
                     guard try wasCutMeanwhile() else {
                         if hasFoundDamage { store.environment.notify(.corruption(error)) }
                         throw error
@@ -131,6 +148,7 @@ package struct LogCursor: ~Copyable {
         mustSeek = false
         reader = nil
         chain = nil
+        (pagesAhead, pagesDue) = (nil, .max)
     }
 
     /// Begins behind an event that was given out by another cursor.
@@ -181,6 +199,7 @@ package struct LogCursor: ~Copyable {
                 continue
             }
             let skips = place.nextLSN < wanted
+            if place.offset >= pagesDue, !skips { bringPagesIn(current.window, at: place.offset) }
             let check = try attempt("read a segment") { () throws(StorageError) in
                 try place.check(current.window, body: !skips)
             }
@@ -190,6 +209,7 @@ package struct LogCursor: ~Copyable {
             }
             if skips, frame.nextLSN <= wanted {
                 // A frame before the one sought: its header is enough to step over it.
+                noteSkipped(frame, at: place.offset, current)
                 place.accept(frame)
                 chain = place
                 continue
@@ -203,6 +223,7 @@ package struct LogCursor: ~Copyable {
                 }
                 body = checked
             }
+            if !trail.isEmpty { keepTrail(current.segment) }
             place.accept(frame)
             chain = place
             if frame.eventCount > 0 { return (frame, body) }
@@ -215,9 +236,7 @@ package struct LogCursor: ~Copyable {
         let (segment, next) = try segmentOfWanted()
         // A map can't grow with the segment that is being written.
         let grows = follows && segment.info.withLock { $0.state == .active }
-        let opened = try SegmentReader.open(
-            segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
-            access: grows ? .read : access, ahead: ahead)
+        let opened = try open(segment, next: next, access: grows ? .read : access)
         if let entry = opened.entry, entry.lsn > wanted {
             wanted = entry.lsn
             if wanted > through { return false }
@@ -235,6 +254,7 @@ package struct LogCursor: ~Copyable {
         } else {
             chain = FrameChain(opened.header)
         }
+        preparePages(opened.window, at: chain?.offset ?? 0)
         // Of the flaws recovery alone has that of the body: what it took is read with all care.
         chain?.flaws = store.environment.flaws.subtracting(.ignoresBodyChecksum)
         return true
@@ -316,60 +336,5 @@ package struct LogCursor: ~Copyable {
         return WalError(
             .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,
             offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))
-    }
-}
-
-extension LogCursor {
-    private func lostBlock(_ current: SegmentReader, _ place: FrameChain) -> WalError? {
-        let following = store.catalog.withLock { catalog in
-            catalog.segments.first { $0.base > current.segment.base }?.base
-        }
-        let last = following.map { $0 - 1 } ?? max(through, place.nextLSN)
-        do throws(WalError) {
-            guard let lost = try current.lostBlock(at: place, through: last) else { return nil }
-            return WalError(
-                .corrupted, "a compressed block is damaged; \(RecoveryScan.advice)", path: current.segment.path,
-                offset: lost.range.lowerBound, lsns: LSN(lost.lsns.lowerBound)...LSN(lost.lsns.upperBound))
-        } catch {
-            return error
-        }
-    }
-}
-
-extension LogStore {
-    /// A reader of the events `from` to `through`, across segments. 0 means the oldest; `through` is clamped to what is
-    /// written. Throws `truncated` or `notYetWritten` for a start outside firstLSN … writtenLSN + 1. With `times`, `next` gives out
-    /// the events of these times alone; `nextRun` leaves out frames that can't hold any.
-    package func cursor(
-        from: UInt64, through: UInt64, access: ReadAccess? = nil, times: TimeRange? = nil
-    ) throws(WalError) -> LogCursor {
-        // Seen together, or, beside the writer, in this order: the low mark never passes what is written.
-        let (first, last, cuts) = catalog.withLock { (firstLSN, writtenLSN, $0.cuts.generation) }
-        let start = from == 0 ? first : from
-        if start < first {
-            throw WalError(
-                .truncated, "LSN \(start) was truncated away; the oldest event kept is \(first)", path: directory,
-                lsns: LSN(start)...LSN(first - 1))
-        }
-        if start > last + 1 {
-            throw WalError(
-                .notYetWritten, "LSN \(start) is not yet written; the newest event is \(last)", path: directory,
-                lsns: LSN(start)...LSN(start))
-        }
-        return LogCursor(
-            self, from: start, through: min(through, last), access: access ?? options.readAccess, cuts: cuts,
-            times: times)
-    }
-
-    /// What segments there are, oldest first.
-    package func segments() throws(WalError) -> [SegmentInfo] {
-        let last = writtenLSN
-        let all = catalog.withLock { $0.segments }
-        var result: [SegmentInfo] = []
-        for (index, segment) in all.enumerated() {
-            let lastLSN = index + 1 < all.count ? all[index + 1].base - 1 : last
-            if let info = try describe(segment, lastLSN: lastLSN) { result.append(info) }
-        }
-        return result
     }
 }

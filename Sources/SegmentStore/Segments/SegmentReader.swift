@@ -14,11 +14,17 @@ package final class SegmentReader {
     package let entry: IndexEntry?
     /// Whether the segment was sealed when it was opened.
     package let wasSealed: Bool
+    /// What was found out by opening it, for it to be reached again; nil if it is not sealed and intact, or was read without
+    /// its index.
+    let opened: OpenedSegment?
+    /// Whether what is known of it was found out by another reader.
+    let isFromCache: Bool
     private let file: (any StorageFile)?
 
     private init(
         segment: Segment, header: SegmentHeader, end: UInt64, window: ByteWindow, footer: SegmentFooter?,
-        entry: IndexEntry?, wasSealed: Bool, file: (any StorageFile)?
+        entry: IndexEntry?, wasSealed: Bool, file: (any StorageFile)?, opened: OpenedSegment? = nil,
+        isFromCache: Bool = false
     ) {
         self.segment = segment
         self.header = header
@@ -28,13 +34,48 @@ package final class SegmentReader {
         self.entry = entry
         self.wasSealed = wasSealed
         self.file = file
+        self.opened = opened
+        self.isFromCache = isFromCache
+    }
+
+    /// Opens a segment of which everything is known but its frames.
+    convenience init(
+        _ known: OpenedSegment, from lsn: UInt64, since: Int64?, storage: any Storage, access: ReadAccess,
+        ahead: () -> ReadAhead
+    ) throws(StorageError) {
+        let end = known.end
+        var entry: IndexEntry?
+        if lsn > known.segment.base || since != nil {
+            let found =
+                if let index = known.index { index.entry(for: lsn, since: since) } else {
+                    Self.entryInMemory(for: lsn, since: since, known.segment)
+                }
+            entry = Self.checked(found, end: end)
+        }
+        var file: (any StorageFile)?
+        let window: ByteWindow
+        switch known.content {
+        case .mapping(let mapping) where access == .mapped: window = ByteWindow(mapping, limit: end)
+        case .mapping, .file:
+            let raw = try storage.open(known.path, .readOnly)
+            window = ByteWindow(raw, limit: end)
+            file = raw
+        case .compressed(let facts):
+            let packed = CompressedSegmentFile(try storage.open(known.path, .readOnly), path: known.path, facts: facts)
+            window = ByteWindow(packed, ahead(), limit: end)
+            file = packed
+        }
+        self.init(
+            segment: known.segment, header: known.header, end: end, window: window, footer: known.footer, entry: entry,
+            wasSealed: known.state == .sealed, file: file, isFromCache: true)
     }
 
     /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
     /// be damaged.
     package static func open(
         _ segment: Segment, from lsn: UInt64, since: Int64? = nil, next: Segment?, headers: HeaderReader,
-        identity: LogIdentity, access: ReadAccess, ahead: ReadAhead? = nil
+        identity: LogIdentity, access: ReadAccess,
+        ahead: () -> ReadAhead = { ReadAhead(spawn: nil) }
     ) throws(WalError) -> SegmentReader {
         let file = try openFile(segment, headers: headers)
         do throws(WalError) {
@@ -58,31 +99,51 @@ package final class SegmentReader {
                 throw damaged(
                     segment, offset: size, "the file ends before its frames do", through: next.map { $0.base - 1 })
             }
+            var index: SparseIndex?
             let entry =
                 lsn > segment.base || since != nil
-                ? try entry(for: lsn, since: since, segment, footer, file, header, end: end) : nil
-            if let file = file as? CompressedSegmentFile {
-                let window = ByteWindow(file, ahead ?? ReadAhead(spawn: nil), limit: end)
-                return SegmentReader(
-                    segment: segment, header: header, end: end, window: window, footer: footer,
-                    entry: entry, wasSealed: state == .sealed, file: file)
+                ? try entry(for: lsn, since: since, segment, footer, file, header, end: end, &index) : nil
+            let packed = file as? CompressedSegmentFile
+            var mapping: (any StorageMapping)?
+            if packed == nil, access == .mapped {
+                mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
             }
-            ahead?.rest()
-            guard access == .mapped else {
-                return SegmentReader(
-                    segment: segment, header: header, end: end, window: ByteWindow(file, limit: end), footer: footer,
-                    entry: entry, wasSealed: state == .sealed, file: file)
-            }
-            let mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
-            // The map outlives the descriptor.
-            headers.close(file)
+            let content: OpenedSegment.Content =
+                if let packed { .compressed(packed.facts) } else if let mapping { .mapping(mapping) } else { .file }
+            // Who comes to it in sequence will not be back soon.
+            let opened =
+                lsn > segment.base || (entry?.lsn ?? 0) > segment.base
+                ? try opened(segment, header, footer, index, end: end, state, file, content) : nil
+            let window =
+                if let packed { ByteWindow(packed, ahead(), limit: end) } else if let mapping {
+                    ByteWindow(mapping, limit: end)
+                } else { ByteWindow(file, limit: end) }
+            // A map outlives the descriptor.
+            if mapping != nil { headers.close(file) }
             return SegmentReader(
-                segment: segment, header: header, end: end, window: ByteWindow(mapping, limit: end), footer: footer,
-                entry: entry, wasSealed: state == .sealed, file: nil)
+                segment: segment, header: header, end: end, window: window, footer: footer,
+                entry: entry, wasSealed: state == .sealed, file: mapping == nil ? file : nil, opened: opened)
         } catch {
             headers.close(file)
             throw error
         }
+    }
+
+    /// What is to be known of the segment from now on; nil if not all of it is intact.
+    private static func opened(
+        _ segment: Segment, _ header: SegmentHeader, _ footer: SegmentFooter?, _ index: SparseIndex?, end: UInt64,
+        _ state: SegmentInfo.State, _ file: any StorageFile, _ content: OpenedSegment.Content
+    ) throws(WalError) -> OpenedSegment? {
+        if state == .sealed {
+            guard let footer, index != nil, footer.identity == header.identity, footer.sequence == header.sequence,
+                footer.salt == header.salt, footer.endOfFrames == end
+            else { return nil }
+        }
+        let isCompressed = if case .compressed = content { true } else { false }
+        let status = try attempt("look at a segment") { () throws(StorageError) in try file.status() }
+        return OpenedSegment(
+            segment, path: segment.path(isCompressed: isCompressed), header: header, footer: footer, index: index,
+            end: end, state: state, content: content, status: status)
     }
 
     deinit {
@@ -185,16 +246,26 @@ package final class SegmentReader {
     private static func entry(
         for lsn: UInt64, since: Int64?, _ segment: Segment, _ footer: SegmentFooter?, _ file: any StorageFile,
         _ header: SegmentHeader,
-        end: UInt64
+        end: UInt64, _ read: inout SparseIndex?
     ) throws(WalError) -> IndexEntry? {
-        if let index = segment.info.withLock({ $0.index }) {
+        if let found = entryInMemory(for: lsn, since: since, segment) { return checked(found, end: end) }
+        // A damaged index costs time only: reading begins at the first frame then.
+        guard let footer, let index = try index(footer, file, header) else { return nil }
+        read = index
+        return checked(index.entry(for: lsn, since: since), end: end)
+    }
+
+    /// Of a segment that is not sealed, out of what its writer, or the readers that looked for an event, have seen of it.
+    private static func entryInMemory(for lsn: UInt64, since: Int64?, _ segment: Segment) -> IndexEntry? {
+        segment.info.withLock { info in
+            guard let index = info.index else { return nil }
             // The times of one that was not kept up from the first frame on leave out what lies before.
             return index.entry(for: lsn, since: index.entries.first?.lsn == segment.base ? since : nil)
         }
-        // A damaged index costs time only: reading begins at the first frame then.
-        guard let footer, let index = try index(footer, file, header), let entry = index.entry(for: lsn, since: since),
-            entry.offset < end, entry.offset % 8 == 0
-        else { return nil }
+    }
+
+    private static func checked(_ entry: IndexEntry?, end: UInt64) -> IndexEntry? {
+        guard let entry, entry.offset < end, entry.offset % 8 == 0 else { return nil }
         return entry
     }
 }

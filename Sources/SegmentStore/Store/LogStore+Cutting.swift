@@ -194,6 +194,7 @@ extension LogStore {
             cutEpoch.store(superblock.cutEpoch, ordering: .releasing)
             cutGeneration.store(catalog.cuts.generation, ordering: .releasing)
         }
+        opened.dropAll()
         writer.epoch = superblock.epoch
         writer.incarnation = superblock.incarnation
     }
@@ -249,6 +250,7 @@ extension LogStore {
             cutGeneration.store(catalog.cuts.generation, ordering: .releasing)
             return old
         }
+        opened.dropAll()
         writer.active = next
         writer.tailPageOffset = nil
         activeOffset.store(copy.end.offset, ordering: .relaxed)

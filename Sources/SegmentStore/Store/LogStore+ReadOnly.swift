@@ -118,6 +118,8 @@ extension LogStore {
                 durable.store(goesOn ? max(durable.load(ordering: .relaxed), newest) : newest, ordering: .releasing)
                 written.store(plan.end.lsn, ordering: .releasing)
             }
+            // Which files are still the same is not looked into.
+            opened.dropAll()
             return moved || wasCut
         }
     }

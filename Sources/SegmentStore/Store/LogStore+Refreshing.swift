@@ -162,12 +162,14 @@ extension LogStore {
     }
 
     private func publish(_ now: Superblock, begun: [Segment], last: UInt64, durable newest: UInt64) {
-        catalog.withLock { catalog in
+        let gone = catalog.withLock { catalog -> [Segment] in
+            var gone: [Segment] = []
             catalog.segments.append(contentsOf: begun)
             catalog.epochBeforeFirst = now.epochBeforeFirst
             let count = catalog.segments.prefixCount { _, sequence in sequence < now.firstSequence }
             if count > 0 {
-                for segment in catalog.segments[..<count] { segment.info.withLock { $0.isRemoved = true } }
+                gone = Array(catalog.segments[..<count])
+                for segment in gone { segment.info.withLock { $0.isRemoved = true } }
                 catalog.segments.removeFirst(count)
             }
             for segment in catalog.segments.reversed() where segment.sequence < now.sealedBelow {
@@ -182,6 +184,8 @@ extension LogStore {
             first.store(max(now.firstLSN, catalog.segments.first?.base ?? 0), ordering: .releasing)
             durable.store(max(durable.load(ordering: .relaxed), newest), ordering: .releasing)
             written.store(last, ordering: .releasing)
+            return gone
         }
+        for segment in gone { opened.drop(segment) }
     }
 }

@@ -167,6 +167,7 @@ extension LogStore {
             return (file, was)
         }
         guard !wasClosed else { return }
+        opened.close()
         // The lock must be held for as long as anybody changes a checkpoint.
         checkpointDesk.close()
         writer.active = nil

@@ -65,6 +65,7 @@ extension LogStore {
         var paths: [String] = []
         var refusal: WalError?
         for segment in segments { segment.info.withLock { $0.isRemoved = true } }
+        for segment in segments { opened.drop(segment) }
         let unsealed = catalog.withLock { catalog -> [WritableSegment] in
             catalog.segments.removeFirst(catalog.segments.prefixCount { _, sequence in sequence <= last.sequence })
             let unsealed = catalog.unsealed.filter { $0.segment.sequence <= last.sequence }

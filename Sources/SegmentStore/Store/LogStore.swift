@@ -8,7 +8,7 @@ import WalPlatform
 ///
 /// Locks, in the order in which they may be taken: `checkpointDesk.holds` (across a pass of retention), `compression`
 /// (across a slice of it), `syncState` (held across syncs, so that a failed one is published before any other can
-/// succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `failed`.
+/// succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `opened`'s, a segment's `info`, `failed`.
 package final class LogStore: Sendable {
     /// Held across every sync of segments and every superblock update.
     struct SyncState: Sendable {
@@ -54,6 +54,8 @@ package final class LogStore: Sendable {
     /// The segment being compressed, if any.
     let compression = Guarded(CompressionState())
     let checkpointDesk = CheckpointDesk()
+    /// Sealed segments as readers found them.
+    package let opened: SegmentCache
     let retentionClock: RetentionClock
 
     /// What the last look at the log's end found; moves on with `refresh`.
@@ -81,6 +83,8 @@ package final class LogStore: Sendable {
         active: WritableSegment?
     ) {
         retentionClock = RetentionClock(environment)
+        opened = SegmentCache(
+            segmentsMax: options.readOnly ? SegmentCache.segmentsMaxReadOnly : SegmentCache.segmentsMax)
         newestFrameTime = Atomic(active?.tally.summary.newestFrameTime ?? .min)
         self.directory = directory
         self.options = options

@@ -59,6 +59,8 @@ package struct StoreEnvironment: Sendable {
     /// Runs a body on a thread of its own and returns true, or returns false without running it. Nil: there are no threads,
     /// and what could be done ahead is done when it is needed.
     package var spawn: (@Sendable (_ body: @escaping @Sendable () -> Void) -> Bool)?
+    /// How many threads can run at once; with one, pages are not brought in by another thread.
+    package var processorCount = 1
     /// Hears what happened. Called by the thread that runs the step, with no lock of the store held.
     package var notify: @Sendable (StoreEvent) -> Void
     /// Bugs planted by a test; always empty otherwise.

@@ -68,5 +68,5 @@ extension AppendQueue {
     }
 
     /// What readers compare per event: moves whenever the phase changes or events are cut off.
-    var readingState: UInt64 { state.pointee.readingState.load(ordering: .acquiring) }
+    var readingState: UInt64 { readingWord.pointee.load(ordering: .acquiring) }
 }

@@ -1,3 +1,5 @@
+public import SegmentStore
+
 /// One event of a log, in the log's own memory: reading it copies nothing, and the compiler keeps it, and every span
 /// taken from it, from outliving the step that gave it.
 ///
@@ -20,7 +22,7 @@ public struct BorrowedEvent: ~Copyable, ~Escapable {
 
     /// - Parameter view: memory that stays as it is for as long as the caller lets the new value live.
     @_lifetime(immortal)
-    @inline(__always)
+    @inlinable @inline(__always)
     init(_ view: RecordView, epoch: UInt32, incarnation: UInt64) {
         self.epoch = epoch
         self.incarnation = incarnation
@@ -42,23 +44,27 @@ public struct BorrowedEvent: ~Copyable, ~Escapable {
     }
 
     /// A copy of the payload.
+    @inlinable
     public var payloadBytes: [UInt8] { payload.bytes }
 
     /// A copy of the meta bytes, if there are any.
+    @inlinable
     public var metaBytes: [UInt8]? { meta?.bytes }
 
     /// A copy of the key, if there is one.
+    @inlinable
     public var keyBytes: [UInt8]? { key?.bytes }
 }
 
 extension RawSpan {
     // Sound because the values made here are put into a `BorrowedEvent` only, whose maker bounds its life.
     @_lifetime(immortal)
-    @inline(__always)
-    fileprivate init(immortal buffer: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always)
+    init(immortal buffer: UnsafeRawBufferPointer) {
         let span = RawSpan(_unsafeBytes: buffer)
         self = _overrideLifetime(span, borrowing: ())
     }
 
-    fileprivate var bytes: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
+    @inlinable
+    var bytes: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
 }

@@ -1,4 +1,5 @@
-internal import SegmentStore
+public import SegmentStore
+public import Synchronization
 
 /// Pulls the events of a log one by one; ends at the newest that was written when it was made.
 ///
@@ -10,21 +11,36 @@ internal import SegmentStore
 /// Not for several threads at once. It holds the segment it is in, so that truncation and closing never pull memory
 /// away; after ``WriteAheadLog/close()`` the next step throws `closed`.
 public struct EventIterator: ~Copyable {
-    private var cursor: LogCursor
-    /// The rest of the frame the iterator is in; stepping through it needs no call of the store.
-    private var run: RecordRun?
-    private let core: LogCore
-    private let queue: AppendQueue
-    /// What was seen of the queue's.
-    private var readingState: UInt64
-    /// The times of the events wanted; nil: all.
-    private let times: TimeRange?
+    /// All that the caller's code does not touch; where the rest lies must not depend on the store's types.
+    private let source: Source
+    /// The rest of the frame the iterator is in; stepping through it is compiled into the caller. Nil where times are wanted.
+    @usableFromInline var run: RecordRun?
+    /// Of the core's queue.
+    @usableFromInline let readingWord: UnsafeMutablePointer<Atomic<UInt64>>
+    /// What was seen of it.
+    @usableFromInline var readingState: UInt64
+    /// Of the frame it is in.
+    @usableFromInline private(set) var epoch: UInt32 = 0
+    @usableFromInline private(set) var incarnation: UInt64 = 0
+
+    private final class Source {
+        let core: LogCore
+        /// The times of the events wanted; nil: all.
+        let times: TimeRange?
+        /// The rest of the frame, where events of some times alone are wanted.
+        var filtered: RecordRun?
+        var cursor: LogCursor
+
+        init(_ cursor: consuming LogCursor, _ core: LogCore, _ times: TimeRange?) {
+            self.core = core
+            self.times = times
+            self.cursor = cursor
+        }
+    }
 
     init(cursor: consuming LogCursor, core: LogCore, times: TimeRange? = nil) {
-        self.times = times
-        self.cursor = cursor
-        self.core = core
-        queue = core.queue
+        source = Source(cursor, core, times)
+        readingWord = core.queue.readingWord
         // None that can be seen: the first step looks at everything.
         readingState = .max
     }
@@ -36,10 +52,11 @@ public struct EventIterator: ~Copyable {
     /// - Throws: `corrupted`, `missingSegment`, `truncated` if the next segment was dropped meanwhile,
     ///   `stalePosition` if an event it has given out was cut off, `closed`,
     ///   `tooManyOpenFiles`, `io`. Nothing follows after an error.
+    @inlinable
     @_lifetime(&self)
     public mutating func next() throws(WalError) -> BorrowedEvent? {
         guard let view = try nextView() else { return nil }
-        return BorrowedEvent(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
+        return BorrowedEvent(view, epoch: epoch, incarnation: incarnation)
     }
 
     /// The next event with memory of its own, or nil behind the last.
@@ -47,32 +64,47 @@ public struct EventIterator: ~Copyable {
     /// - Throws: as ``next()``.
     public mutating func nextOwned() throws(WalError) -> Event? {
         guard let view = try nextView() else { return nil }
-        return Event(view, epoch: cursor.epoch, incarnation: cursor.incarnation)
+        return Event(view, epoch: epoch, incarnation: incarnation)
     }
 
-    @inline(__always)
-    private mutating func nextView() throws(WalError) -> RecordView? {
-        if queue.readingState != readingState { try lookAround() }
-        while true {
-            if let view = run?.next() {
-                if let times, !times.contains(view.time) { continue }
-                return view
+    @inlinable @inline(__always)
+    mutating func nextView() throws(WalError) -> RecordView? {
+        if readingWord.pointee.load(ordering: .acquiring) == readingState, let view = run?.next() { return view }
+        return try nextViewBehindRun()
+    }
+
+    @usableFromInline
+    mutating func nextViewBehindRun() throws(WalError) -> RecordView? {
+        if source.core.queue.readingState != readingState { try lookAround() }
+        guard let times = source.times else {
+            while true {
+                if let view = run?.next() { return view }
+                run = try nextFrame(after: run)
+                if run == nil { return nil }
             }
-            guard let following = try cursor.nextRun(after: run) else {
-                run = nil
-                return nil
-            }
-            run = following
         }
+        while true {
+            while let view = source.filtered?.next() {
+                if times.contains(view.time) { return view }
+            }
+            source.filtered = try nextFrame(after: source.filtered)
+            if source.filtered == nil { return nil }
+        }
+    }
+
+    private mutating func nextFrame(after used: RecordRun?) throws(WalError) -> RecordRun? {
+        let following = try source.cursor.nextRun(after: used)
+        (epoch, incarnation) = (source.cursor.epoch, source.cursor.incarnation)
+        return following
     }
 
     /// The log was closed, or events were cut off, or something that is no matter here.
     @inline(never)
     private mutating func lookAround() throws(WalError) {
-        readingState = queue.readingState
-        guard queue.phase != .closed else { throw core.closedError }
-        guard var rest = run, !rest.isEmpty else { return }
-        _ = try cursor.mayGive(rest.nextLSN, before: &rest)
-        run = rest
+        readingState = source.core.queue.readingState
+        guard source.core.queue.phase != .closed else { throw source.core.closedError }
+        guard var rest = run ?? source.filtered, !rest.isEmpty else { return }
+        _ = try source.cursor.mayGive(rest.nextLSN, before: &rest)
+        if source.times == nil { run = rest } else { source.filtered = rest }
     }
 }

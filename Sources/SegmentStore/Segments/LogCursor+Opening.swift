@@ -1,0 +1,144 @@
+import Synchronization
+import WalPlatform
+
+extension LogCursor {
+    /// Opens a segment that the cursor comes to; what is known of a sealed one is not looked up again.
+    mutating func open(_ segment: Segment, next: Segment?, access: ReadAccess) throws(WalError) -> SegmentReader {
+        let (known, generation) = distrustsCache ? (nil, 0) : store.opened.find(segment)
+        if let known, let reader = open(known, access: access) { return reader }
+        let reader = try SegmentReader.open(
+            segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
+            access: access
+        ) {
+            blocks()
+        }
+        if !distrustsCache, let opened = reader.opened { store.opened.insert(opened, generation: generation) }
+        return reader
+    }
+
+    /// Nil if the segment is not what it was, or can't be reached that way.
+    private mutating func open(_ known: OpenedSegment, access: ReadAccess) -> SegmentReader? {
+        if access == .mapped, !known.isMapped, !known.isCompressed { return nil }
+        do throws(StorageError) {
+            if store.options.readOnly {
+                // Its writer may have put another file in its place.
+                guard let status = known.status, let named = try store.storage.status(of: known.path),
+                    status == named
+                else {
+                    store.opened.drop(known.segment)
+                    return nil
+                }
+            }
+            return try SegmentReader(
+                known, from: wanted, since: times?.since, storage: store.storage, access: access
+            ) {
+                blocks()
+            }
+        } catch {
+            // Opening it anew says what is wrong.
+            store.opened.drop(known.segment)
+            return nil
+        }
+    }
+
+    private mutating func blocks() -> ReadAhead {
+        if let blocksAhead { return blocksAhead }
+        let made = ReadAhead(spawn: store.environment.spawn)
+        blocksAhead = made
+        return made
+    }
+
+    /// Whether what other readers have found out was made use of, which may be wrong now.
+    var readsCachedSegment: Bool {
+        guard let reader, !distrustsCache else { return false }
+        return reader.isFromCache || store.options.readOnly && !reader.wasSealed && reader.entry != nil
+    }
+
+    /// From here on all segments are opened anew; the one it is in is entered again where the cursor stands.
+    mutating func distrustCache() {
+        if let reader {
+            store.opened.drop(reader.segment)
+            if store.options.readOnly { reader.segment.info.withLock { $0.index = nil } }
+        }
+        distrustsCache = true
+        leaveSegment()
+    }
+}
+
+// MARK: - What was stepped over
+
+extension LogCursor {
+    /// The next reader that looks for an event of a segment that is not sealed is to begin further on.
+    mutating func noteSkipped(_ frame: FrameHeader, at offset: UInt64, _ reader: SegmentReader) {
+        // Reading in sequence may begin at any time: that is counted from here.
+        if pagesDue != .max { pagesDue = max(pagesDue, offset + Self.pagesMin) }
+        guard !reader.wasSealed, frame.eventCount > 0 else { return }
+        let last = trail.last?.offset ?? reader.entry?.offset ?? UInt64(Layout.blockSize)
+        guard offset >= last + UInt64(reader.header.indexSpacing) else { return }
+        // The times before it were not looked at.
+        trail.append(
+            IndexEntry(lsn: frame.firstLSN, offset: offset, newestEventTime: .max, newestFrameTime: .max))
+    }
+
+    mutating func keepTrail(_ segment: Segment) {
+        let spacing = reader?.header.indexSpacing ?? Layout.indexSpacingMax
+        segment.info.withLock { info in
+            guard info.state != .sealed else { return }
+            var index = info.index ?? SparseIndex(spacing: spacing)
+            index.merge(trail)
+            info.index = index
+        }
+        trail = []
+    }
+}
+
+// MARK: - Pages
+
+extension LogCursor {
+    /// Nothing is brought in for somebody who looks for one event.
+    private static let pagesMin: UInt64 = 256 << 10
+
+    /// The cursor has come to a segment.
+    mutating func preparePages(_ window: ByteWindow, at offset: UInt64) {
+        trail = []
+        if window.mapping == nil {
+            // A thread that has nothing to do ends; a follower would keep it for ever.
+            (pagesAhead, pagesDue) = (nil, .max)
+        } else {
+            blocksAhead?.rest()
+            pagesDue = pagesAhead == nil ? offset + Self.pagesMin : offset
+        }
+    }
+
+    /// Reading has come to where the pages that follow are to be brought in.
+    mutating func bringPagesIn(_ window: ByteWindow, at offset: UInt64) {
+        guard let mapping = window.mapping else { return pagesDue = .max }
+        let pages: PageAhead
+        if let pagesAhead {
+            pages = pagesAhead
+        } else {
+            pages = PageAhead(store.environment)
+            pagesAhead = pages
+        }
+        pagesDue = pages.advance(mapping, to: offset, limit: window.limit)
+    }
+}
+
+// MARK: - Damage
+
+extension LogCursor {
+    func lostBlock(_ current: SegmentReader, _ place: FrameChain) -> WalError? {
+        let following = store.catalog.withLock { catalog in
+            catalog.segments.first { $0.base > current.segment.base }?.base
+        }
+        let last = following.map { $0 - 1 } ?? max(through, place.nextLSN)
+        do throws(WalError) {
+            guard let lost = try current.lostBlock(at: place, through: last) else { return nil }
+            return WalError(
+                .corrupted, "a compressed block is damaged; \(RecoveryScan.advice)", path: current.segment.path,
+                offset: lost.range.lowerBound, lsns: LSN(lost.lsns.lowerBound)...LSN(lost.lsns.upperBound))
+        } catch {
+            return error
+        }
+    }
+}
