@@ -77,10 +77,10 @@ static int write_block(floor_log *log) {
     return 0;
 }
 
-// A record of the size of a block and more: a block of its own, as long as it needs, written from a copy.
+// A record of the size of a block and more: a block of its own, of as many pages as it needs, written from a copy.
 static int write_large(floor_log *log, const void *bytes, uint32_t count) {
     if (log->used > HEADER && write_block(log) != 0) return -1;
-    size_t size = (HEADER + 4 + (size_t)count + BLOCK - 1) & ~(size_t)(BLOCK - 1);
+    size_t size = (HEADER + 4 + (size_t)count + PAGE - 1) & ~(size_t)(PAGE - 1);
     if (log->fd < 0 || log->offset + size > log->segment_size) {
         if (log->fd >= 0) close(log->fd);
         log->fd = segment_make(log, log->segment++);

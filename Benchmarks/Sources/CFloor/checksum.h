@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 64 << 10, HEADER = 16, READ = 256 << 10 };
+enum { BLOCK = 64 << 10, HEADER = 16, READ = 256 << 10, PAGE = 4096 };
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>

@@ -26,7 +26,7 @@ static inline int64_t block_size(const uint8_t *block, size_t available) {
     memcpy(&stored, block, 4);
     memcpy(&used, block + 4, 4);
     if (used == 0) return 0;
-    size_t size = ((size_t)used + BLOCK - 1) & ~(size_t)(BLOCK - 1);
+    size_t size = used <= BLOCK ? BLOCK : ((size_t)used + PAGE - 1) & ~(size_t)(PAGE - 1);
     if (size > available) return -2;
     return checksum(block + HEADER, size - HEADER) == stored ? (int64_t)size : -1;
 }

@@ -14,6 +14,7 @@ package final class ByteWindow {
     private static let firstReads = 2
 
     private let source: Source
+    private var keepsRest = false
     /// Of a map.
     private let base: UnsafeRawPointer?
     /// No byte at or behind this offset is ever touched.
@@ -34,10 +35,14 @@ package final class ByteWindow {
     }
 
     /// Reads through read calls.
-    package init(_ file: any StorageFile, limit: UInt64) {
+    ///
+    /// - Parameter isSettled: what lies below the limit never changes. Then nothing is read twice: what is left in the buffer is
+    ///   kept, and the file is read in one sequence, as the system's read-ahead likes it.
+    package init(_ file: any StorageFile, limit: UInt64, isSettled: Bool = false) {
         source = .file(file)
         base = nil
         self.limit = limit
+        keepsRest = isSettled
     }
 
     /// Reads the blocks of a compressed segment, where they are unpacked.
@@ -111,17 +116,33 @@ package final class ByteWindow {
         refills += 1
         let size = refills > Self.firstReads ? Self.bufferSize : Self.firstRead
         let wanted = Int(min(UInt64(max(count, size)), limit - offset))
-        filled = 0
-        if buffer.count < wanted {
-            buffer.deallocate()
-            buffer = .allocate(byteCount: max(wanted, Int(min(UInt64(size), limit))), alignment: 4096)
-        }
+        // Less than what is asked for, or there were nothing to read.
+        let kept = keepsRest && offset > start && offset < start + UInt64(filled) ? filled - Int(offset - start) : 0
+        keep(kept, room: max(wanted, Int(min(UInt64(size), limit))))
         start = offset
-        filled = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+        filled = kept
+        filled += try read(file, upTo: wanted)
         guard filled < count else { return }
         // The file ends here, or a damaged block of a compressed one begins here, which is an error of its own.
-        let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<wanted])
-        filled += try file.read(at: offset + UInt64(filled), into: rest)
+        filled += try read(file, upTo: wanted)
+    }
+
+    private func read(_ file: any StorageFile, upTo end: Int) throws(StorageError) -> Int {
+        try file.read(
+            at: start + UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<end]))
+    }
+
+    /// Moves the last bytes of the buffer to its front, and makes room for more in all.
+    private func keep(_ count: Int, room: Int) {
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[filled - count..<filled])
+        if buffer.count >= room {
+            if count > 0 { buffer.copyMemory(from: rest) }
+            return
+        }
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
+        if count > 0 { larger.copyMemory(from: rest) }
+        buffer.deallocate()
+        buffer = larger
     }
 }
 

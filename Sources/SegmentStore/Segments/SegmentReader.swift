@@ -58,7 +58,7 @@ package final class SegmentReader {
         case .mapping(let mapping) where access == .mapped: window = ByteWindow(mapping, limit: end)
         case .mapping, .file:
             let raw = try storage.open(known.path, .readOnly)
-            window = ByteWindow(raw, limit: end)
+            window = ByteWindow(raw, limit: end, isSettled: true)
             file = raw
         case .compressed(let facts):
             let packed = CompressedSegmentFile(try storage.open(known.path, .readOnly), path: known.path, facts: facts)
@@ -117,7 +117,7 @@ package final class SegmentReader {
             let window =
                 if let packed { ByteWindow(packed, ahead(), limit: end) } else if let mapping {
                     ByteWindow(mapping, limit: end)
-                } else { ByteWindow(file, limit: end) }
+                } else { ByteWindow(file, limit: end, isSettled: true) }
             // A map outlives the descriptor.
             if mapping != nil { headers.close(file) }
             return SegmentReader(
