@@ -1,4 +1,4 @@
-public import SegmentStore
+internal import SegmentStore
 
 extension WriteAheadLog {
     /// The position of an event: its LSN with the epoch and incarnation under which it was written.
@@ -65,14 +65,8 @@ extension WriteAheadLog {
     public func replay<Failure: Error>(
         after position: Position, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        try replayFrames(after: position).forEach(body)
-    }
-
-    @usableFromInline
-    func replayFrames(after position: Position) throws(WalError) -> ReplayFrames {
-        try ReplayFrames(
-            reading { () throws(WalError) in try core.store.cursor(after: position, through: core.store.writtenLSN) },
-            core)
+        var events = try iterator(after: position)
+        try events.forEach(body)
     }
 
     /// Gives the events behind a position that is valid one by one; see ``iterator(from:)``.

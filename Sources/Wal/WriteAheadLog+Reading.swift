@@ -1,4 +1,4 @@
-public import SegmentStore
+internal import SegmentStore
 
 extension WriteAheadLog {
     /// Calls back for every event from an LSN on, in order, up to the newest that is written when it starts.
@@ -25,7 +25,8 @@ extension WriteAheadLog {
     public func replay<Failure: Error>(
         from lsn: LSN = 0, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        try replayFrames(from: lsn).forEach(body)
+        var events = try iterator(from: lsn)
+        try events.forEach(body)
     }
 
     /// Gives the events from an LSN on one by one, up to the newest that is written now.
@@ -37,9 +38,6 @@ extension WriteAheadLog {
     public func iterator(from lsn: LSN = 0) throws(WalError) -> EventIterator {
         EventIterator(cursor: try cursor(from: lsn), core: core)
     }
-
-    @usableFromInline
-    func replayFrames(from lsn: LSN) throws(WalError) -> ReplayFrames { try ReplayFrames(cursor(from: lsn), core) }
 
     private func cursor(from lsn: LSN) throws(WalError) -> LogCursor {
         try reading { () throws(WalError) in

@@ -1,4 +1,4 @@
-public import SegmentStore
+internal import SegmentStore
 
 extension WriteAheadLog {
     /// Calls back for every event behind a checkpoint, in order, up to the newest that is written when it starts; see
@@ -14,9 +14,8 @@ extension WriteAheadLog {
     public func replay<Failure: Error>(
         fromCheckpoint name: String, _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        let checkpoint = try checkpoint(name)
-        _ = try resumePoint(of: checkpoint)
-        try replay(after: checkpoint.position, body)
+        var events = try iterator(fromCheckpoint: name)
+        try events.forEach(body)
     }
 
     /// Gives the events behind a checkpoint one by one, up to the newest that is written now; see ``iterator(from:)``.

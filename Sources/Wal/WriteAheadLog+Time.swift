@@ -15,15 +15,13 @@ extension WriteAheadLog {
     ///   - until: the first time not wanted any more; nil: none.
     ///   - body: gets each event and says whether to go on.
     /// - Throws: as ``replay(from:_:)``.
+    @inlinable
     public func replay<Failure: Error>(
         from lsn: LSN = 0, through last: LSN = .max, since: EventTime?, until: EventTime? = nil,
         _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
     ) throws {
-        let times = TimeRange(since, until)
-        try ReplayFrames(timeCursor(from: lsn, through: last, times), core).forEach {
-            (event: borrowing BorrowedEvent) throws(Failure) in
-            times.contains(event.time.nanosecondsSince1970) ? try body(event) : .continue
-        }
+        var events = try iterator(from: lsn, through: last, since: since, until: until)
+        try events.forEach(body)
     }
 
     /// Gives the events of a range of times one by one, up to the newest that is written now; see

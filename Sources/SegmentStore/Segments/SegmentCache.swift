@@ -61,7 +61,7 @@ package final class SegmentCache: Sendable {
     /// As many as a small disk has; a map costs address space alone.
     package static let segmentsMax = 64
     /// Beside a writer, whose removals are heard of only when the log is looked at again.
-    package static let segmentsMaxReadOnly = 16
+    package static let segmentsMaxReadOnly = 32
     package static let indexBytesMax = 4 << 20
 
     private struct Entry: Sendable {

@@ -4,7 +4,9 @@ public import SegmentStore
 /// taken from it, from outliving the step that gave it.
 ///
 /// Use ``owned()`` to keep it.
-public struct BorrowedEvent: ~Copyable, ~Escapable {
+public struct BorrowedEvent: ~Escapable {
+    // Copies end with the step as well. One that can't be copied is put into memory and destroyed by a call, per event.
+
     /// Its number.
     public let lsn: LSN
     /// The epoch under which it was written.

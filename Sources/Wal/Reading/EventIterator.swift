@@ -59,6 +59,15 @@ public struct EventIterator: ~Copyable {
         return BorrowedEvent(view, epoch: epoch, incarnation: incarnation)
     }
 
+    @inlinable
+    mutating func forEach<Failure: Error>(
+        _ body: (borrowing BorrowedEvent) throws(Failure) -> ReplayStep
+    ) throws {
+        while let event = try next() {
+            if try body(event) == .stop { return }
+        }
+    }
+
     /// The next event with memory of its own, or nil behind the last.
     ///
     /// - Throws: as ``next()``.
