@@ -83,8 +83,9 @@ int wal_populate_read(void *address, size_t length) {
 int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end) {
 #ifdef __linux__
     struct statfs facts;
+    // Only a short cut: where it is refused, there is none.
     if (fstatfs(descriptor, &facts) < 0) {
-        return -errno;
+        return -EOPNOTSUPP;
     }
     // Releases of other file systems have called bytes holes that were written but not yet on the disk.
     const long ext4 = 0xEF53, xfs = 0x58465342, tmpfs = 0x01021994;
@@ -92,12 +93,9 @@ int wal_next_data(int descriptor, int64_t offset, int64_t *start, int64_t *end) 
         return -EOPNOTSUPP;
     }
     off_t data = lseek(descriptor, offset, SEEK_DATA);
-    if (data < 0) {
-        return errno == EINVAL ? -EOPNOTSUPP : -errno;
-    }
-    off_t hole = lseek(descriptor, data, SEEK_HOLE);
+    off_t hole = data < 0 ? data : lseek(descriptor, data, SEEK_HOLE);
     if (hole < 0) {
-        return errno == EINVAL ? -EOPNOTSUPP : -errno;
+        return errno == EINVAL || errno == ENOSYS || errno == EPERM ? -EOPNOTSUPP : -errno;
     }
     *start = data;
     *end = hole;

@@ -87,6 +87,8 @@ struct TruncateAfterTests {
         for _ in 0..<100 { try log.append([2]) }
         try log.sync()
         #expect(code { _ = try beyond.next() } == .stalePosition)
+        // What it had in hand may have gone: nothing follows.
+        #expect(try beyond.nextOwned() == nil)
         #expect(try at.next() == nil)
         var last: LSN = 0
         while let event = try below.nextOwned() {

@@ -1,4 +1,4 @@
-package import WalPlatform
+import WalPlatform
 
 /// A compressed segment as if it were the raw one: reading unpacks the blocks concerned. It can't be written.
 package final class CompressedSegmentFile: StorageFile {
@@ -58,6 +58,14 @@ package final class CompressedSegmentFile: StorageFile {
         let fileSize: UInt64
         let isTableDerived: Bool
         let dictionary: ZstdDictionary?
+
+        /// Bytes of memory, about.
+        var cost: Int {
+            table.blocks.count * MemoryLayout<SeekTable.Block>.stride + (dictionary == nil ? 0 : Self.dictionaryCost)
+        }
+
+        /// A dictionary with the tables that unpacking makes of it.
+        private static let dictionaryCost = 1 << 20
     }
 
     var facts: Facts {
@@ -73,8 +81,6 @@ package final class CompressedSegmentFile: StorageFile {
         isTableDerived = facts.isTableDerived
         dictionary = facts.dictionary
     }
-
-    package func status() throws(StorageError) -> FileStatus? { try file.status() }
 
     private static func dictionary(
         _ file: any StorageFile, _ table: SeekTable

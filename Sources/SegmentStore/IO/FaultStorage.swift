@@ -48,10 +48,6 @@ package struct FaultStorage: Storage {
     package func isLocked(_ path: String) throws(StorageError) -> Bool {
         try plan.call(.lock, path) { () throws(StorageError) in try base.isLocked(path) }
     }
-
-    package func status(of path: String) throws(StorageError) -> FileStatus? {
-        try plan.call(.size, path) { () throws(StorageError) in try base.status(of: path) }
-    }
 }
 
 /// A file whose calls fail by plan.
@@ -108,10 +104,6 @@ private final class FaultFile: StorageFile {
 
     func map(length: Int) throws(StorageError) -> any StorageMapping {
         try plan.call(.map, path) { () throws(StorageError) in try base.map(length: length) }
-    }
-
-    func status() throws(StorageError) -> FileStatus? {
-        try plan.call(.size, path) { () throws(StorageError) in try base.status() }
     }
 
     func close() throws(StorageError) {

@@ -110,18 +110,10 @@ final class PosixFile: StorageFile {
         try descriptor.close()
     }
 
-    func status() throws(StorageError) -> FileStatus? {
-        try descriptor.use(.size) { number throws(StorageError) in try status(.size, number) }
-    }
-
     private func size(_ operation: StorageError.Operation, _ number: CInt) throws(StorageError) -> Int64 {
-        try status(operation, number).size
-    }
-
-    private func status(_ operation: StorageError.Operation, _ number: CInt) throws(StorageError) -> FileStatus {
         var status = FileStatus()
         _ = try retryInterrupted(operation, path) { calls.status(number, &status) }
-        return status
+        return status.size
     }
 
     /// An offset as the system takes it; throws if it or the end of the range is beyond what a file can have.

@@ -104,13 +104,6 @@ package struct PosixStorage: Storage {
         return isLocked
     }
 
-    package func status(of path: String) throws(StorageError) -> FileStatus? {
-        try check(.size, path)
-        var status = FileStatus()
-        _ = try retryInterrupted(.size, path) { calls.statusAtPath(path, &status) }
-        return status
-    }
-
     private func descriptor(
         _ operation: StorageError.Operation, _ path: String, _ flags: CInt
     ) throws(StorageError) -> PosixDescriptor {

@@ -32,9 +32,6 @@ package protocol Storage: Sendable {
 
     /// Whether some holder has the exclusive lock on the file now. False if there is no such file.
     func isLocked(_ path: String) throws(StorageError) -> Bool
-
-    /// Which file a path names, to be compared with a file's `status`; nil if this storage can't tell.
-    func status(of path: String) throws(StorageError) -> FileStatus?
 }
 
 extension Storage {
@@ -42,8 +39,6 @@ extension Storage {
     package func list(_ directory: String) throws(StorageError) -> [String] {
         try names(in: directory).strings
     }
-
-    package func status(of path: String) throws(StorageError) -> FileStatus? { nil }
 
     /// Makes a new, empty file in the place of one that an earlier stop or failure may have left.
     package func createAfresh(_ path: String) throws(StorageError) -> any StorageFile {
@@ -92,13 +87,6 @@ package protocol StorageFile: AnyObject, Sendable {
 
     /// Closes the file. Idempotent; calls after it throw `.badDescriptor`.
     func close() throws(StorageError)
-
-    /// Which file it is; nil if this storage can't tell.
-    func status() throws(StorageError) -> FileStatus?
-}
-
-extension StorageFile {
-    package func status() throws(StorageError) -> FileStatus? { nil }
 }
 
 extension StorageFile {

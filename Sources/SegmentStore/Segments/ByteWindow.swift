@@ -56,6 +56,12 @@ package final class ByteWindow {
         buffer.deallocate()
     }
 
+    /// Whether it reads the blocks of a compressed segment.
+    var readsBlocks: Bool {
+        if case .blocks = source { return true }
+        return false
+    }
+
     /// The map it reads through, if it does.
     var mapping: (any StorageMapping)? {
         if case .mapping(let mapping) = source { return mapping }

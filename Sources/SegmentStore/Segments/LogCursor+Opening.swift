@@ -2,7 +2,7 @@ import Synchronization
 import WalPlatform
 
 extension LogCursor {
-    /// Opens a segment that the cursor comes to; what is known of a sealed one is not looked up again.
+    /// Opens a segment that the cursor comes to; what other readers have found out of it is not looked up again.
     mutating func open(_ segment: Segment, next: Segment?, access: ReadAccess) throws(WalError) -> SegmentReader {
         let (known, generation) = distrustsCache ? (nil, 0) : store.opened.find(segment)
         if let known, let reader = open(known, access: access) { return reader }
@@ -20,15 +20,6 @@ extension LogCursor {
     private mutating func open(_ known: OpenedSegment, access: ReadAccess) -> SegmentReader? {
         if access == .mapped, !known.isMapped, !known.isCompressed { return nil }
         do throws(StorageError) {
-            if store.options.readOnly {
-                // Its writer may have put another file in its place.
-                guard let status = known.status, let named = try store.storage.status(of: known.path),
-                    status == named
-                else {
-                    store.opened.drop(known.segment)
-                    return nil
-                }
-            }
             return try SegmentReader(
                 known, from: wanted, since: times?.since, storage: store.storage, access: access
             ) {
@@ -101,11 +92,11 @@ extension LogCursor {
     /// The cursor has come to a segment.
     mutating func preparePages(_ window: ByteWindow, at offset: UInt64) {
         trail = []
+        // A thread that has nothing to do ends; a follower would keep it for ever.
+        if !window.readsBlocks { blocksAhead?.rest() }
         if window.mapping == nil {
-            // A thread that has nothing to do ends; a follower would keep it for ever.
             (pagesAhead, pagesDue) = (nil, .max)
         } else {
-            blocksAhead?.rest()
             pagesDue = pagesAhead == nil ? offset + Self.pagesMin : offset
         }
     }

@@ -11,6 +11,8 @@ final class PageAhead {
     /// How far ahead of the reader pages are brought in by itself, and by a thread.
     private static let ownReach: UInt64 = 2 << 20
     private static let threadReach: UInt64 = 4 << 20
+    /// A thread that has had nothing to do for so long ends; a reader that goes on gets another.
+    private static let idleNanoseconds: Int64 = 500_000_000
     /// A thread is worth it once this much was read.
     private static let threadMin: UInt64 = 1 << 20
 
@@ -51,17 +53,17 @@ final class PageAhead {
             return end < limit ? end : .max
         }
         // Where the thread has not come yet, the reader does it.
-        if let own = shared.advance(to: offset, reach: min(offset + Self.threadReach, limit), slice: Self.slice) {
-            mapping.willNeed(own)
-        }
+        let step = shared.advance(to: offset, reach: min(offset + Self.threadReach, limit), slice: Self.slice)
+        if let own = step.own { mapping.willNeed(own) }
+        if step.lacksThread { startThread(mapping, at: offset) }
         let next = offset + Self.slice
         return next < limit ? next : .max
     }
 
     private func startThread(_ mapping: any StorageMapping, at offset: UInt64) {
-        let pages = Pages()
-        pages.enter(mapping, at: offset)
-        let slice = Self.slice
+        let pages = shared ?? Pages()
+        if shared == nil { pages.enter(mapping, at: offset) }
+        let (slice, idle) = (Self.slice, Self.idleNanoseconds)
         let hasStarted = spawn?({
             while true {
                 let seen = pages.moved.load()
@@ -69,7 +71,8 @@ final class PageAhead {
                 case .ended: return
                 case .range(let mapping, let range): mapping.willNeed(range)
                 case .left: break
-                case .nothing: pages.moved.wait(while: seen)
+                case .nothing:
+                    if !pages.moved.wait(while: seen, timeoutNanoseconds: idle), pages.retire() { return }
                 }
             }
         })
@@ -78,6 +81,8 @@ final class PageAhead {
         } else {
             // One that could not be had is not asked for again.
             mayHaveThread = false
+            shared?.close()
+            shared = nil
         }
     }
 }
@@ -93,6 +98,7 @@ private final class Pages: Sendable {
         /// To be brought in up to here; never above what the reader may touch.
         var reach: UInt64 = 0
         var hasEnded = false
+        var hasThread = true
     }
 
     enum Work {
@@ -125,9 +131,19 @@ private final class Pages: Sendable {
         _ = consume left
     }
 
-    /// Lets the thread go on; returns what the reader is to bring in itself.
-    func advance(to offset: UInt64, reach: UInt64, slice: UInt64) -> Range<Int>? {
-        let (own, isNews) = state.withLock { state -> (Range<Int>?, Bool) in
+    /// Whether the thread may end, having nothing to do.
+    func retire() -> Bool {
+        state.withLock { state in
+            if state.hasEnded { return true }
+            guard state.left.isEmpty, state.mapping == nil || state.taken >= state.reach else { return false }
+            state.hasThread = false
+            return true
+        }
+    }
+
+    /// Lets the thread go on; returns what the reader is to bring in itself, and whether it has to start a thread anew.
+    func advance(to offset: UInt64, reach: UInt64, slice: UInt64) -> (own: Range<Int>?, lacksThread: Bool) {
+        let (own, isNews, lacksThread) = state.withLock { state -> (Range<Int>?, Bool, Bool) in
             var own: Range<Int>?
             state.taken = max(state.taken, offset)
             // A step of the reader is a slice long.
@@ -139,10 +155,12 @@ private final class Pages: Sendable {
             // The thread is woken for more than a slice at a time.
             let isNews = state.reach < min(offset + slice * 4, reach)
             if isNews { state.reach = reach }
-            return (own, isNews)
+            let lacksThread = isNews && !state.hasThread
+            if lacksThread { state.hasThread = true }
+            return (own, isNews, lacksThread)
         }
         if isNews { moved.bumpAndWakeAll() }
-        return own
+        return (own, lacksThread)
     }
 
     func take(_ slice: UInt64) -> Work {

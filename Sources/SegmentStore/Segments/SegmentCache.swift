@@ -1,5 +1,5 @@
 import Synchronization
-package import WalPlatform
+import WalPlatform
 
 /// What opening a segment has found out: checked, and as it will stay for as long as the file has its name, or, of a segment that
 /// is being written, until there is more.
@@ -24,12 +24,10 @@ package final class OpenedSegment: Sendable {
     package let end: UInt64
     package let state: SegmentInfo.State
     package let content: Content
-    /// Which file it was, if the storage can tell.
-    package let status: FileStatus?
 
     init(
         _ segment: Segment, path: String, header: SegmentHeader, footer: SegmentFooter?, index: SparseIndex?,
-        end: UInt64, state: SegmentInfo.State, content: Content, status: FileStatus?
+        end: UInt64, state: SegmentInfo.State, content: Content
     ) {
         self.segment = segment
         self.path = path
@@ -39,12 +37,18 @@ package final class OpenedSegment: Sendable {
         self.end = end
         self.state = state
         self.content = content
-        self.status = status
     }
 
     package var isCompressed: Bool {
         if case .compressed = content { return true }
         return false
+    }
+
+    /// Bytes of memory that keeping it takes: its index, and of a compressed one the seek table and the dictionary.
+    package var cost: Int {
+        var cost = index?.encodedSize ?? 0
+        if case .compressed(let facts) = content { cost += facts.cost }
+        return cost
     }
 
     var isMapped: Bool {
@@ -55,14 +59,13 @@ package final class OpenedSegment: Sendable {
 
 /// The segments that were looked for lately, so that finding an event again takes neither header nor index from the disk.
 ///
-/// Bounded by number and by the size of the indexes; the one used longest ago goes first. Holds no descriptor. A segment whose
-/// file goes or is replaced is dropped here, so that its room on the disk is free once no reader is in it.
+/// Bounded by number and by memory; the one used longest ago goes first. Holds no descriptor. A segment whose file goes or is
+/// replaced is dropped here, so that its room on the disk is free once no reader is in it; a log opened for reading, which hears
+/// of that late if ever, keeps nothing.
 package final class SegmentCache: Sendable {
     /// As many as a small disk has; a map costs address space alone.
     package static let segmentsMax = 64
-    /// Beside a writer, whose removals are heard of only when the log is looked at again.
-    package static let segmentsMaxReadOnly = 32
-    package static let indexBytesMax = 4 << 20
+    package static let bytesMax = 4 << 20
 
     private struct Entry: Sendable {
         let opened: OpenedSegment
@@ -72,29 +75,29 @@ package final class SegmentCache: Sendable {
     private struct State: Sendable {
         var entries: [UInt64: Entry] = [:]
         var uses: UInt64 = 0
-        var indexBytes = 0
+        var bytes = 0
         /// Rises when all are forgotten.
         var generation: UInt64 = 0
         var isClosed = false
 
         mutating func remove(_ base: UInt64) -> OpenedSegment? {
             guard let entry = entries.removeValue(forKey: base) else { return nil }
-            indexBytes -= entry.opened.index?.encodedSize ?? 0
+            bytes -= entry.opened.cost
             return entry.opened
         }
     }
 
     private let segmentsMax: Int
-    private let indexBytesMax: Int
+    private let bytesMax: Int
     private let state = Guarded(State())
 
-    package init(segmentsMax: Int = segmentsMax, indexBytesMax: Int = indexBytesMax) {
+    package init(segmentsMax: Int = segmentsMax, bytesMax: Int = bytesMax) {
         self.segmentsMax = segmentsMax
-        self.indexBytesMax = indexBytesMax
+        self.bytesMax = bytesMax
     }
 
-    /// The number of segments held, and the bytes of their indexes.
-    package var size: (segments: Int, indexBytes: Int) { state.withLock { ($0.entries.count, $0.indexBytes) } }
+    /// The number of segments held, and what they take in memory.
+    package var size: (segments: Int, bytes: Int) { state.withLock { ($0.entries.count, $0.bytes) } }
 
     /// What is known of a segment, if it is still the one in use; and what to give to `insert` if not.
     package func find(_ segment: Segment) -> (opened: OpenedSegment?, generation: UInt64) {
@@ -111,21 +114,21 @@ package final class SegmentCache: Sendable {
     ///
     /// - Parameter generation: what `find` gave before the file was opened.
     package func insert(_ opened: OpenedSegment, generation: UInt64) {
-        let size = opened.index?.encodedSize ?? 0
-        guard size <= indexBytesMax, segmentsMax > 0 else { return }
+        let size = opened.cost
+        guard size <= bytesMax, segmentsMax > 0 else { return }
         // Unmapping takes its time: it comes after the lock.
         var gone: [OpenedSegment] = []
         state.withLock { state in
             guard !state.isClosed, state.generation == generation, Self.isCurrent(opened) else { return }
             if let old = state.remove(opened.segment.base) { gone.append(old) }
-            while state.entries.count >= segmentsMax || state.indexBytes > indexBytesMax - size {
+            while state.entries.count >= segmentsMax || state.bytes > bytesMax - size {
                 guard let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })?.key,
                     let old = state.remove(oldest)
                 else { break }
                 gone.append(old)
             }
             state.uses += 1
-            state.indexBytes += size
+            state.bytes += size
             state.entries[opened.segment.base] = Entry(opened: opened, lastUse: state.uses)
         }
     }
@@ -139,7 +142,7 @@ package final class SegmentCache: Sendable {
     /// Forgets all of them: files may have been replaced.
     package func dropAll() {
         let gone = state.withLock { state -> [UInt64: Entry] in
-            defer { (state.entries, state.indexBytes) = ([:], 0) }
+            defer { (state.entries, state.bytes) = ([:], 0) }
             state.generation += 1
             return state.entries
         }

@@ -113,7 +113,7 @@ package final class SegmentReader {
             // Who comes to it in sequence will not be back soon.
             let opened =
                 lsn > segment.base || (entry?.lsn ?? 0) > segment.base
-                ? try opened(segment, header, footer, index, end: end, state, file, content) : nil
+                ? opened(segment, header, footer, index, end: end, state, content) : nil
             let window =
                 if let packed { ByteWindow(packed, ahead(), limit: end) } else if let mapping {
                     ByteWindow(mapping, limit: end)
@@ -132,18 +132,17 @@ package final class SegmentReader {
     /// What is to be known of the segment from now on; nil if not all of it is intact.
     private static func opened(
         _ segment: Segment, _ header: SegmentHeader, _ footer: SegmentFooter?, _ index: SparseIndex?, end: UInt64,
-        _ state: SegmentInfo.State, _ file: any StorageFile, _ content: OpenedSegment.Content
-    ) throws(WalError) -> OpenedSegment? {
+        _ state: SegmentInfo.State, _ content: OpenedSegment.Content
+    ) -> OpenedSegment? {
         if state == .sealed {
             guard let footer, index != nil, footer.identity == header.identity, footer.sequence == header.sequence,
                 footer.salt == header.salt, footer.endOfFrames == end
             else { return nil }
         }
         let isCompressed = if case .compressed = content { true } else { false }
-        let status = try attempt("look at a segment") { () throws(StorageError) in try file.status() }
         return OpenedSegment(
             segment, path: segment.path(isCompressed: isCompressed), header: header, footer: footer, index: index,
-            end: end, state: state, content: content, status: status)
+            end: end, state: state, content: content)
     }
 
     deinit {

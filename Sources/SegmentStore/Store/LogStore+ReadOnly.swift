@@ -63,6 +63,8 @@ extension LogStore {
             if place < known.count, known.base(at: place) == found.base, known.sequence(at: place) == found.sequence {
                 segment = known[place]
                 segment.info.withLock { info in
+                    // From here on that of the file counts.
+                    if state == .sealed, info.state != .sealed { info.index = nil }
                     info.state = state
                     if !isLast { info.end = found.end?.offset ?? info.end }
                 }

@@ -176,6 +176,8 @@ extension LogStore {
                 let isNews = segment.info.withLock { info in
                     guard info.state == .rolled else { return false }
                     info.state = .sealed
+                    // From here on that of the file counts.
+                    info.index = nil
                     return true
                 }
                 if !isNews { break }

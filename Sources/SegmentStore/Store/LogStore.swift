@@ -83,8 +83,7 @@ package final class LogStore: Sendable {
         active: WritableSegment?
     ) {
         retentionClock = RetentionClock(environment)
-        opened = SegmentCache(
-            segmentsMax: options.readOnly ? SegmentCache.segmentsMaxReadOnly : SegmentCache.segmentsMax)
+        opened = SegmentCache(segmentsMax: options.readOnly ? 0 : SegmentCache.segmentsMax)
         newestFrameTime = Atomic(active?.tally.summary.newestFrameTime ?? .min)
         self.directory = directory
         self.options = options

@@ -106,6 +106,8 @@ public struct Follower: ~Copyable {
                 }
             }
         } catch {
+            // The frame's memory may have gone with the error.
+            run = nil
             if error.code != .timedOut { failure = error }
             throw error
         }

@@ -13,6 +13,7 @@ struct BlockPool {
     private var large: [StagingBlock] = []
     private var largeBytes = 0
     private let largeLimit: Int
+    private static let largeBytesMax = 16 << 20
     private let largestUnit: Int
 
     /// - Parameters:
@@ -21,7 +22,7 @@ struct BlockPool {
     init(queueBytes: Int, largestUnit: Int) {
         self.largestUnit = largestUnit
         limit = min(queueBytes / Self.blockCapacity, 1 << 12) + 2
-        largeLimit = queueBytes
+        largeLimit = min(queueBytes, Self.largeBytesMax)
         free.reserveCapacity(limit)
     }
 
@@ -31,7 +32,8 @@ struct BlockPool {
         guard needed > Self.blockCapacity else {
             return free.popLast() ?? StagingBlock(capacity: Self.blockCapacity, largestBody: largestUnit)
         }
-        if let index = large.firstIndex(where: { $0.capacity >= needed }) {
+        // One much larger would fill with small events before it is written.
+        if let index = large.firstIndex(where: { $0.capacity >= needed }), large[index].capacity / 2 <= needed {
             let block = large.remove(at: index)
             largeBytes -= block.capacity
             return block

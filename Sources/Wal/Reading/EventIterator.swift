@@ -84,6 +84,18 @@ public struct EventIterator: ~Copyable {
 
     @usableFromInline
     mutating func nextViewBehindRun() throws(WalError) -> RecordView? {
+        do throws(WalError) {
+            return try stepBehindRun()
+        } catch {
+            // The frame's memory may have gone with the error; and every later step must look at everything again.
+            run = nil
+            source.filtered = nil
+            readingState = .max
+            throw error
+        }
+    }
+
+    private mutating func stepBehindRun() throws(WalError) -> RecordView? {
         if source.core.queue.readingState != readingState { try lookAround() }
         guard let times = source.times else {
             while true {

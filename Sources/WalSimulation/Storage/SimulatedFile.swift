@@ -97,8 +97,6 @@ final class SimulatedFile: StorageFile {
         dropHandle()
     }
 
-    func status() throws(StorageError) -> FileStatus? { FileStatus(inode: UInt64(id)) }
-
     private func dropHandle() {
         guard !isClosed.exchange(true, ordering: .relaxed) else { return }
         disk.withState { state in

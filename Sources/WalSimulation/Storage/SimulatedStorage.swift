@@ -91,12 +91,6 @@ package final class SimulatedStorage: Storage {
             return state.locks[id] != nil
         }
     }
-
-    package func status(of path: String) throws(StorageError) -> FileStatus? {
-        try disk.withState { (state) throws(StorageError) in
-            FileStatus(inode: UInt64(try state.model.fileID(at: path, .size)))
-        }
-    }
 }
 
 extension SimulatedDisk.State {
