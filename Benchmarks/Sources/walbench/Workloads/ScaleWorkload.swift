@@ -120,12 +120,15 @@ struct ScaleWorkload {
 
     private func truncate(_ log: WriteAheadLog, _ row: inout ScaleRow) throws {
         func bases() throws -> [LSN] { try log.segments().map(\.firstLSN) }
-        row.truncateMilliseconds = try median(3) {
-            let second = try bases()[1]
-            return try seconds { try log.truncate(before: second) } * 1e3
+        var all = try bases()
+        if all.count > 4 {
+            row.truncateMilliseconds = try median(3) {
+                defer { all.removeFirst() }
+                return try seconds { try log.truncate(before: all[1]) } * 1e3
+            }
         }
-        let all = try bases()
         let half = all.count / 2
-        row.truncateHalfMicroseconds = try seconds { try log.truncate(before: all[half]) } * 1e6 / Double(max(half, 1))
+        guard half > 0 else { return }
+        row.truncateHalfMicroseconds = try seconds { try log.truncate(before: all[half]) } * 1e6 / Double(half)
     }
 }
