@@ -1,17 +1,17 @@
-// A disk in memory, as a file, that logs every write and every flush; and, as another file, the disk as a power cut between
-// two flushes could have left it.
+// A disk in memory, as a file, that logs every write and every flush; and, as another file, the disk as a power cut
+// between two flushes could have left it.
 //
 //   blocklog --mib=N -s MOUNTPOINT
 //
 //   disk    the disk: put a loop device on it
 //   mark    what is written here goes into the log, in its order with the disk's own writes
 //   marks   the marks, each with the number of flushes logged before it (8 bytes, then 32 of the mark)
-//   state   the disk after a power cut, as chosen last; may be written to, which only lasts until the next choice
+//   state   the disk after a power cut, as chosen last; what is written to it lasts until the next choice
 //
 // It is told by the extended attribute user.blocklog of its root: "origin" takes the disk as it is for the beginning;
-// "record" puts that back and begins a log; "stop" ends it; "state F SEED KEEP" chooses the state with all up to the F-th
-// flush, and of the writes between that one and the next each sector with a chance of KEEP percent. F must not fall between
-// two "record"s. The attribute reads as the number of flushes logged.
+// "record" puts that back and begins a log; "stop" ends it; "state F SEED KEEP" chooses the state with all up to the
+// F-th flush, and of the writes between that one and the next each sector with a chance of KEEP percent. F must not
+// fall between two "record"s. The attribute reads as the number of flushes logged.
 #define FUSE_USE_VERSION 31
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 //   lossyfs MOUNTPOINT
 //
 // It is told by the extended attribute user.lossy of its root (see faults.h), which also reads as its status.
-// One thread answers all calls, so that a run depends on their order alone. The kernel must remember nothing, since a power
-// cut changes names and contents behind its back: all time-outs are 0.
+// One thread answers all calls, so that a run depends on their order alone. The kernel must remember nothing, since a
+// power cut changes names and contents behind its back: all time-outs are 0.
 #define FUSE_USE_VERSION 31
 
 #include <errno.h>

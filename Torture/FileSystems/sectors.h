@@ -1,8 +1,8 @@
 // A disk in memory that knows what of it is on stable storage.
 //
-// Every file has two copies, the one that is seen and the one that a power cut leaves, and a mark for each 512-byte sector
-// that differs because it was written and not synced. Names are separate: a change of a directory is pending until that
-// directory is synced.
+// Every file has two copies, the one that is seen and the one that a power cut leaves, and a mark for each 512-byte
+// sector that differs because it was written and not synced. Names are separate: a change of a directory is pending
+// until that directory is synced.
 #pragma once
 
 #include <stdbool.h>

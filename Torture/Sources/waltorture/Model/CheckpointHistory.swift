@@ -58,26 +58,28 @@ struct CheckpointHistory {
     }
 
     /// Each checkpoint must be one of the changes that may be found, whole, and not beyond the log.
-    func check(_ log: WriteAheadLog) throws(Violation) {
+    func check(_ log: WriteAheadLog) throws {
         for name in CheckpointChange.names.indices { try check(name, log) }
     }
 
-    private func check(_ name: Int, _ log: WriteAheadLog) throws(Violation) {
+    private func check(_ name: Int, _ log: WriteAheadLog) throws {
         let text = CheckpointChange.names[name]
         let candidates = possible[name]
         let found: Checkpoint
         do throws(WalError) {
             found = try log.checkpoint(text)
         } catch {
-            if error.code == .unknownCheckpoint, candidates.contains(where: { $0.lsn == nil }) { return }
-            throw .lost(1, "the checkpoint \(text) is lost: \(error)")
+            guard error.code == .unknownCheckpoint else { throw error }
+            if candidates.contains(where: { $0.lsn == nil }) { return }
+            throw Violation.lost(1, "the checkpoint \(text) is lost")
         }
         let lsn = found.position.lsn.rawValue
         guard let change = candidates.last(where: { $0.lsn == lsn && $0.state == found.state }) else {
-            throw .wrong("the checkpoint \(text) at \(lsn) is none of \(candidates.map { ($0.number, $0.lsn) })")
+            throw Violation.wrong(
+                "the checkpoint \(text) at \(lsn) is none of \(candidates.map { ($0.number, $0.lsn) })")
         }
         guard lsn <= log.lastLSN.rawValue || stale.contains(change.number) else {
-            throw .wrong("the checkpoint \(text) at \(lsn) lies beyond the log, which ends at \(log.lastLSN)")
+            throw Violation.wrong("the checkpoint \(text) at \(lsn) lies beyond the log, which ends at \(log.lastLSN)")
         }
     }
 }

@@ -6,6 +6,8 @@ struct Payload {
         /// All alike, so that stale frames of an earlier life line up with new ones.
         case fixed
         case varying
+        /// Some pages each, to fill a disk with.
+        case large
     }
 
     private static let headerSize = 24
@@ -34,6 +36,7 @@ struct Payload {
         case .fixed: size = 316
         case .varying:
             size = Self.headerSize + Int(generator.chance(8) ? generator.pick(0...5000) : generator.pick(0...600))
+        case .large: size = Int(generator.pick(2000...9000))
         }
     }
 

@@ -97,7 +97,8 @@ struct LifeWriter {
         let first = log.firstLSN.rawValue
         let lowest = last > 1500 ? max(first, last - 1000) : first
         guard lowest <= last + 1 else { return }
-        let lsn = generator.chance(10) ? last + 1 : generator.pick(lowest...max(lowest, lowest + (last + 1 - lowest) / 2))
+        let lsn =
+            generator.chance(10) ? last + 1 : generator.pick(lowest...max(lowest, lowest + (last + 1 - lowest) / 2))
         life.report(Mark(.dropping, lsn))
         try log.truncate(before: LSN(lsn))
         life.report(Mark(.dropped, lsn))
@@ -159,7 +160,8 @@ struct LifeWriter {
             let lsn = event.lsn.rawValue
             let isRight = event.payload.withUnsafeBytes { bytes in
                 guard let header = Payload.header(of: bytes), header.lsn == lsn else { return false }
-                return Payload(generation: header.generation, lsn: lsn, place: header.place, sizes: sizes).matches(bytes)
+                return Payload(generation: header.generation, lsn: lsn, place: header.place, sizes: sizes).matches(
+                    bytes)
             }
             guard isRight, lsn == expected else { throw Violation.wrong("LSN \(lsn) came wrong, or for \(expected)") }
             expected += 1

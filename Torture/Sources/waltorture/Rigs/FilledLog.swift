@@ -19,6 +19,8 @@ struct FilledLog {
         shape.options.segmentSize = generator.pick([1 << 20, 4 << 20])
         // One that fails at once, so that nobody waits for room that this thread has to make.
         shape.options.backPressure = .fail
+        // Filling is not what is tested: large groups make it short.
+        shape.options.queueBytes = 1 << 20
         self.shape = shape
     }
 
@@ -30,22 +32,25 @@ struct FilledLog {
 
     func close() { try? log?.close() }
 
-    /// Appends until there is no room.
-    mutating func fill() throws {
+    /// Appends until there is no room; returns false if the time is over before.
+    mutating func fill(until isOver: () -> Bool) throws -> Bool {
         while true {
             let log = try openLog()
+            if accepted % 64 == 0, isOver() { return false }
             do {
                 let payload = payload(accepted + 1)
                 _ = try log.append(payload.bytes, meta: payload.meta)
                 accepted += 1
             } catch WalError.Code.diskFull {
-                return count("disk full")
+                count("disk full")
+                return true
             } catch WalError.Code.queueFull {
                 usleep(200)
             } catch WalError.Code.failed {
-                // A sync that finds no room leaves nobody knowing what the disk holds; opening again settles it.
+                // A sync found no room, so nobody knows what the disk holds until it is opened again.
                 count("failed by a sync without room")
-                return try reopen()
+                try reopen()
+                return true
             }
         }
     }
@@ -60,7 +65,9 @@ struct FilledLog {
             count("opened again while full")
             try? log.close()
             try reopen()
-            if accepted < durable { throw Violation.lost(durable - accepted, "it ends at \(accepted), durable was \(durable)") }
+            if accepted < durable {
+                throw Violation.lost(durable - accepted, "it ends at \(accepted), durable was \(durable)")
+            }
         }
     }
 
@@ -71,27 +78,36 @@ struct FilledLog {
         try log.truncate(before: LSN(cut))
         first = cut
         let deadline = Stopwatch.milliseconds() + 10_000
-        while let error = refusal(log) {
-            if error.code == .failed {
-                count("failed by a sync without room")
-                return try reopen()
+        for step in [Step.sync, .append, .sync] {
+            while let error = attempt(step, log) {
+                if error.code == .failed {
+                    count("failed by a sync without room")
+                    return try reopen()
+                }
+                guard error.code == .diskFull || error.code == .queueFull else { throw error }
+                if Stopwatch.milliseconds() > deadline {
+                    throw Violation.wrong("it stays full after a truncation: \(error)")
+                }
+                usleep(10_000)
             }
-            guard error.code == .diskFull || error.code == .queueFull else { throw error }
-            if Stopwatch.milliseconds() > deadline {
-                throw Violation.wrong("it stays full after a truncation: \(error)")
-            }
-            usleep(10_000)
+            if step == .append { accepted += 1 }
         }
-        accepted += 1
         try check(log, through: accepted)
     }
 
-    /// Makes all durable and appends one more event; what is thrown, if anything.
-    private func refusal(_ log: WriteAheadLog) -> WalError? {
+    private enum Step {
+        case append
+        case sync
+    }
+
+    /// Takes a step; returns what it threw.
+    private func attempt(_ step: Step, _ log: WriteAheadLog) -> WalError? {
+        let payload = payload(accepted + 1)
         do throws(WalError) {
-            try log.sync()
-            let payload = payload(accepted + 1)
-            _ = try log.append(payload.bytes, meta: payload.meta)
+            switch step {
+            case .append: _ = try log.append(payload.bytes, meta: payload.meta)
+            case .sync: try log.sync()
+            }
             return nil
         } catch {
             return error
@@ -103,7 +119,9 @@ struct FilledLog {
         try openLog().shutdown()
         let kept = accepted
         try open()
-        if accepted != kept { throw Violation.lost(kept - min(kept, accepted), "it ends at \(accepted), not at \(kept)") }
+        if accepted != kept {
+            throw Violation.lost(kept - min(kept, accepted), "it ends at \(accepted), not at \(kept)")
+        }
         let log = try openLog()
         try check(log, through: accepted)
         let report = try log.verify()
@@ -121,7 +139,9 @@ struct FilledLog {
             // Even the superblock may find no room, where nothing is overwritten in place. Some other file has to go.
             throw Violation.wrong("a log can't be opened on a full disk")
         }
-        if accepted < durable { throw Violation.lost(durable - accepted, "it ends at \(accepted), durable was \(durable)") }
+        if accepted < durable {
+            throw Violation.lost(durable - accepted, "it ends at \(accepted), durable was \(durable)")
+        }
     }
 
     private func openLog() throws -> WriteAheadLog {
@@ -129,7 +149,9 @@ struct FilledLog {
         return log
     }
 
-    private func payload(_ lsn: UInt64) -> Payload { Payload(generation: 1, lsn: lsn, place: .init(), sizes: shape.sizes) }
+    private func payload(_ lsn: UInt64) -> Payload {
+        Payload(generation: 1, lsn: lsn, place: .init(), sizes: .large)
+    }
 
     private func check(_ log: WriteAheadLog, through last: UInt64) throws {
         var expected = log.firstLSN.rawValue

@@ -16,10 +16,11 @@ struct FullDiskRig {
             var filled = FilledLog(path: path, seed: SplitMix.mixed(rig.seed, group))
             do {
                 try filled.open()
-                for _ in 0..<4 where !rig.isOver {
-                    try filled.fill()
+                var fills = 0
+                while fills < 4, try filled.fill(until: { [rig] in rig.isOver }) {
                     try filled.checkWhileFull()
                     try filled.makeRoom()
+                    fills += 1
                     rig.tally.rounds += 1
                 }
                 rig.tally.records += try filled.finish()

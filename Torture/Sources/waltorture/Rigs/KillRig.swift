@@ -34,7 +34,7 @@ struct KillRig {
         if ended || !closed || ending != Child.Ending.killed {
             rig.tally.add(.wrong("the process ended by itself, \(ending): \(child.complaint())"), at: place)
         }
-        let finding = rig.check(log.checker(access: true), survived: .kill, keepsAll: generator.chance(50), at: place)
+        let finding = rig.check(log.checker(mapped: true), survived: .kill, keepsAll: generator.chance(50), at: place)
         if let finding { log.found(finding) }
         return finding != nil
     }

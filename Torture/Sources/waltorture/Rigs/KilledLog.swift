@@ -27,8 +27,9 @@ struct KilledLog {
         history.found(last: finding.last, isDurable: finding.isDurable)
     }
 
-    func checker(access: Bool) -> Checker {
+    /// - Parameter mapped: whether events may be read through a map.
+    func checker(mapped: Bool) -> Checker {
         Checker(
-            path: path, shape: LogShape(seed: seed, life: life << 32, access: access ? nil : .read), history: history)
+            path: path, shape: LogShape(seed: seed, life: life << 32, access: mapped ? nil : .read), history: history)
     }
 }

@@ -43,7 +43,7 @@ struct LimitRig {
             }
             let checker = Checker(path: path, shape: LogShape(seed: seed, life: 1), history: history)
             _ = rig.check(checker, survived: .kill, keepsAll: true, at: place)
-            _ = system("rm -rf '\(path)'")
+            _ = system("rm -rf '\(path)' '\(path)-new'")
         }
         return rig.tally.finish()
     }
@@ -60,7 +60,7 @@ struct LimitRig {
         try writer.append(events: 2000)
         switch limit {
         case .descriptors:
-            try RigFailure.check(torture_limit_descriptors(generator.pick(9...20)), "limiting descriptors")
+            try RigFailure.check(torture_limit_descriptors(generator.pick(7...24)), "limiting descriptors")
             shape.options.readAccess = .read
         case .fileSizeDefault, .fileSizeIgnored:
             // Beyond what is there, and below the next segment's size.
@@ -71,7 +71,8 @@ struct LimitRig {
         }
         writer.shape = shape
         do {
-            try writer.append(events: 20_000)
+            if generator.chance(30) { try WriteAheadLog.open(at: path + "-new", options: shape.options).close() }
+            try writer.append(events: 5000)
             try writer.readAll()
         } catch let error as WalError {
             let expected: [WalError.Code] = [.tooManyOpenFiles, .io, .failed, .diskFull, .noThread]

@@ -87,6 +87,7 @@ struct LossyRig {
                 ("sync", EIO), ("sync", EIO), ("sync", EIO), ("sync-directory", EIO), ("write", EIO), ("write", ENOSPC),
                 ("write", 0), ("write", 0), ("create", ENOSPC), ("create", EMFILE), ("allocate", ENOSPC),
                 ("allocate", EOPNOTSUPP), ("rename", EIO), ("unlink", EIO), ("truncate", EIO), ("sync", ENOSPC),
+                ("read", EIO),
             ] as [(String, CInt)])
         if generator.chance(15) {
             try disk.limit(bytes: generator.pick(100_000...600_000))
@@ -104,7 +105,7 @@ struct LossyRig {
             try disk.cut(at: generator.pickByMagnitude(below: 6), &generator)
             var finding: Checker.Finding?
             do {
-                finding = try log.checker(access: false).check(survived: survived, keepsAll: true)
+                finding = try log.checker(mapped: false).check(survived: survived, keepsAll: true)
             } catch is Checker.Refusal {
                 // Judged by what is found next.
             } catch let violation as Violation {
@@ -117,14 +118,14 @@ struct LossyRig {
             rig.tally.count("power cuts in recovery")
         }
         let finding = rig.check(
-            log.checker(access: false), survived: survived, keepsAll: generator.chance(60), at: place)
+            log.checker(mapped: true), survived: survived, keepsAll: generator.chance(60), at: place)
         if let finding { log.found(finding) }
         return finding != nil
     }
 
     /// A flipped bit must be noticed or make no difference.
     private mutating func rot(_ log: KilledLog, _ seed: UInt64, _ place: String) throws {
-        let checker = log.checker(access: false)
+        let checker = log.checker(mapped: false)
         let orderly = try WriteAheadLog.open(at: log.path, options: checker.shape.options)
         try orderly.shutdown()
         try disk.rot(seed: seed)

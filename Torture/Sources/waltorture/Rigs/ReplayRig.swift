@@ -75,7 +75,7 @@ struct ReplayRig {
             try RigFailure.check(torture_mount(device, rig.folder, type), "mounting the state after flush \(flush)")
             rig.tally.rounds += 1
             _ = rig.check(
-                log.checker(access: true), survived: .powerCut, keepsAll: generator.chance(20),
+                log.checker(mapped: true), survived: .powerCut, keepsAll: generator.chance(20),
                 at: rig.place(group, flush))
             try RigFailure.check(torture_unmount(rig.folder), "unmounting a state")
         }

@@ -43,7 +43,7 @@ struct ShutdownRig {
         try RigFailure.check(torture_mount(device, rig.folder, type), "mounting \(device)")
         rig.tally.rounds += 1
         let finding = rig.check(
-            log.checker(access: true), survived: .powerCut, keepsAll: generator.chance(70), at: place)
+            log.checker(mapped: true), survived: .powerCut, keepsAll: generator.chance(70), at: place)
         if let finding { log.found(finding) }
         return finding != nil
     }
