@@ -34,25 +34,23 @@ struct FilledLog {
 
     /// Appends until there is no room; returns false if the time is over before.
     mutating func fill(until isOver: () -> Bool) throws -> Bool {
-        while true {
-            let log = try openLog()
-            if accepted % 64 == 0, isOver() { return false }
-            do {
-                let payload = payload(accepted + 1)
-                _ = try log.append(payload.bytes, meta: payload.meta)
-                accepted += 1
-            } catch WalError.Code.diskFull {
+        while accepted % 64 != 0 || !isOver() {
+            let error = attempt(.append, try openLog())
+            switch error?.code {
+            case nil: accepted += 1
+            case .queueFull: usleep(200)
+            case .diskFull:
                 count("disk full")
                 return true
-            } catch WalError.Code.queueFull {
-                usleep(200)
-            } catch WalError.Code.failed {
+            case .failed:
                 // A sync found no room, so nobody knows what the disk holds until it is opened again.
                 count("failed by a sync without room")
                 try reopen()
                 return true
+            default: if let error { throw error }
             }
         }
+        return false
     }
 
     /// Reading works, and what is accepted stays so.
