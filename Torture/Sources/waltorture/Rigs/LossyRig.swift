@@ -42,7 +42,7 @@ struct LossyRig {
     private mutating func runLife(_ log: inout KilledLog, _ place: String) throws -> Bool {
         var generator = SplitMix(log.seed, log.life, 6)
         let ending = generator.pick(
-            [.cutAtOperation, .cutAtOperation, .cutAtOperation, .cutAtSomeTime, .killed, .fault] as [Ending])
+            [.cutAtOperation, .cutAtOperation, .cutAtOperation, .cutAtSomeTime, .killed, .fault, .fault] as [Ending])
         switch ending {
         case .cutAtOperation: try disk.cut(at: generator.pickByMagnitude(below: 10), &generator)
         case .fault: try arm(&generator)
@@ -80,7 +80,6 @@ struct LossyRig {
 
     /// One kind of call fails, once or for a while; a lack of room lasts.
     private func arm(_ generator: inout SplitMix) throws {
-        let soon = generator.pickByMagnitude(below: 8)
         let times = generator.chance(70) ? 1 : generator.pick(2...50)
         let (operation, error) = generator.pick(
             [
@@ -89,6 +88,8 @@ struct LossyRig {
                 ("allocate", EOPNOTSUPP), ("rename", EIO), ("unlink", EIO), ("truncate", EIO), ("sync", ENOSPC),
                 ("read", EIO),
             ] as [(String, CInt)])
+        // Some kinds of calls are rare.
+        let soon = generator.pickByMagnitude(below: operation == "sync" || operation == "write" ? 7 : 4)
         if generator.chance(15) {
             try disk.limit(bytes: generator.pick(100_000...600_000))
         } else {
