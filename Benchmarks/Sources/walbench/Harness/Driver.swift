@@ -27,8 +27,12 @@ struct Driver {
         for segments in scaling {
             tell("scaling: \(segments) segments")
             let path = try fresh("scale")
-            if let row = try ChildProcess.run(Job(kind: .scale, path: path, segments: segments)).row {
-                rows.append(row)
+            do {
+                let job = Job(kind: .scale, path: path, segments: segments)
+                if let row = try ChildProcess.run(job).row { rows.append(row) }
+            } catch {
+                // What was measured before must not be lost.
+                tell("scaling: \(error)")
             }
             try remove(path)
         }
