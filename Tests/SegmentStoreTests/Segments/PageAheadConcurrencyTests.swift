@@ -8,7 +8,8 @@ import WalPlatform
 
     /// A log of five segments of 3 MiB in a directory of its own, the first four sealed.
     private func withLog(
-        processors: Int = 2, refuses: Bool = false, _ body: (LogStore, SharedCounter, _ count: Int) throws -> Void
+        processors: Int = 2, refuses: Bool = false, started: SharedCounter = SharedCounter(),
+        _ body: (LogStore, SharedCounter, _ count: Int) throws -> Void
     ) throws {
         let directory = try TemporaryDirectory()
         let threads = SharedCounter()
@@ -17,6 +18,7 @@ import WalPlatform
         environment.spawn = { body in
             if refuses { return false }
             threads.increment()
+            started.increment()
             return
                 (try? SystemThread(name: "ahead") {
                     body()
@@ -66,16 +68,19 @@ import WalPlatform
     }
 
     @Test func `A thread that brings pages in changes nothing but the time, and ends with its reader`() throws {
-        try withLog { store, threads, count in
+        let started = SharedCounter()
+        try withLog(started: started) { store, threads, count in
             for last in [Int.max, 9_000, 5_000] {
                 var cursor = try store.cursor(from: 0, through: .max)
                 #expect(try read(&cursor, through: last) == min(last, count))
                 #expect(threads.value <= 1)
             }
             waitForNone(threads)
+            let before = started.value
             var cursor = try store.cursor(from: 0, through: .max)
             _ = try read(&cursor, through: 5_000)
-            #expect(threads.value == 1)
+            // More than one where the machine is slow: a thread that had nothing to do for long ends.
+            #expect(started.value > before)
         }
     }
 
