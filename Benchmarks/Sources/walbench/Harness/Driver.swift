@@ -20,9 +20,9 @@ struct Driver {
         defer {
             do { try FileManager.default.removeItem(atPath: root) } catch { tell("\(root) is left over: \(error)") }
         }
-        let prepared = try prepare()
+        try prepare()
         var results: [WorkloadResult] = []
-        for workload in workloads { results.append(try run(workload, prepared)) }
+        for workload in workloads { results.append(try run(workload)) }
         var rows: [ScaleRow] = []
         for segments in scaling {
             tell("scaling: \(segments) segments")
@@ -65,7 +65,7 @@ struct Driver {
     // MARK: Logs that are read
 
     /// The logs that the chosen workloads read, each made once; a contestant in another manner reads the same one.
-    private func prepare() throws -> Set<String> {
+    private func prepare() throws {
         var done: Set<String> = []
         for workload in workloads {
             guard let preparation = workload.reads else { continue }
@@ -83,7 +83,6 @@ struct Driver {
         }
         // What was written must not be written back while others are measured.
         if !done.isEmpty { sync() }
-        return done
     }
 
     private func readPath(_ preparation: Preparation, _ contestant: Contestant) -> String {
@@ -98,7 +97,7 @@ struct Driver {
 
     // MARK: Runs
 
-    private func run(_ workload: Workload, _ prepared: Set<String>) throws -> WorkloadResult {
+    private func run(_ workload: Workload) throws -> WorkloadResult {
         var series = field(workload).map { Series(contestant: $0) }
         for round in 0..<rounds {
             for index in series.indices where series[index].failure == nil {

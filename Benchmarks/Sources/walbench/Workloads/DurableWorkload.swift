@@ -11,7 +11,7 @@ struct DurableWorkload: LogTask {
         let size = self.size
         let share = 1 << 30
         let end = floor_now() + UInt64(seconds * 1e9)
-        let results = Latencies(threads: threads)
+        let results = Latencies()
         Machine.resetPeak()
         let time = try walbench.seconds {
             try inParallel(threads) { thread in
@@ -49,8 +49,6 @@ final class Latencies: @unchecked Sendable {
     // Sendable: `lock` guards `all`.
     private let lock = NSLock()
     private var all: [UInt64] = []
-
-    init(threads: Int) {}
 
     func add(_ latencies: [UInt64]) { lock.withLock { all += latencies } }
     func sorted() -> [UInt64] { lock.withLock { all.sorted() } }

@@ -11,12 +11,7 @@ struct FillTask: LogTask {
         var payloads = BatchPayload(size: size, count: 100)
         var number = 0
         while number < events {
-            do {
-                try payloads.with(UInt64(number)) { try log.appendBatch($0, size: size) }
-            } catch BenchmarkError.unsupported {
-                var payload = Payload(size: size)
-                for index in 0..<100 { try payload.with(UInt64(number + index)) { try log.append($0) } }
-            }
+            try payloads.with(UInt64(number)) { try log.appendBatch($0, size: size) }
             number += 100
         }
         try log.flush()
