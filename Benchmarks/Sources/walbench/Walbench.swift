@@ -52,15 +52,19 @@ struct RunCommand: ParsableCommand {
             workloads: Workload.all.filter { chosen.isEmpty || chosen.contains($0.id) },
             contestants: Set(engines.isEmpty ? Contestant.allCases : engines), rounds: rounds ?? (quick ? 3 : 5),
             scale: scale ?? (quick ? 0.15 : 1), directory: directory,
-            tell: { FileHandle.standardError.write(Data(("walbench: " + $0 + "\n").utf8)) })
+            tell: { FileHandle.standardError.write(Data(("walbench: " + $0 + "\n").utf8)) },
+            keep: write)
         let scales = scaling ?? (chosen.isEmpty && engines.isEmpty)
         let record = try driver.run(scaling: scales ? (quick ? [1, 100, 1000] : [1, 100, 1000, 10_000]) : [])
         print(TextTables(record).text)
-        if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(record).write(to: URL(fileURLWithPath: json))
-        }
+        try write(record)
+    }
+
+    private func write(_ record: Record) throws {
+        guard let json else { return }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try encoder.encode(record).write(to: URL(fileURLWithPath: json))
     }
 }
 

@@ -74,10 +74,12 @@ package struct RecoveryApply {
 
     private func path(_ name: String) -> String { directory + "/" + name }
 
+    /// An unfinished file that comes back is a leftover again, so its going needs no sync. Of the segments below the low mark
+    /// none may come back alone, should the superblock be lost.
     private func removeLeftovers() throws(StorageError) {
-        guard !plan.leftovers.isEmpty, !flaws.contains(.keepsLeftovers) else { return }
+        guard !flaws.contains(.keepsLeftovers) else { return }
         for name in plan.leftovers { try storage.unlink(path(name)) }
-        try storage.syncDirectory(directory)
+        if !plan.leftovers.allSatisfy(FileNames.isTemporary) { try storage.syncDirectory(directory) }
     }
 
     /// The name of the file that is kept is made durable before the other one goes.

@@ -67,6 +67,7 @@ package struct RecoveryScan {
             return finish(index, chain: chain, discard: false)
         }
         var tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
+        var data = try dataRanges(file, from: chain.offset)
         var window = try self.window(file, header)
         plan.segmentsScanned = 1
         while true {
@@ -83,6 +84,7 @@ package struct RecoveryScan {
                 chain = FrameChain(header)
                 chain.flaws = flaws
                 file = try open(index)
+                data = try dataRanges(file, from: chain.offset)
                 window = try self.window(file, header)
                 tally = SegmentTally(spacing: header.indexSpacing)
                 plan.segmentsScanned += 1
@@ -112,7 +114,7 @@ package struct RecoveryScan {
             var isMalformed = false
             if case .whole = check { isMalformed = true }
             if let verdict = try judgeEnd(
-                index, chain: chain, file: file, header: header, isMalformed: isMalformed)
+                index, chain: chain, file: file, data: data, header: header, isMalformed: isMalformed)
             {
                 return verdict
             }
@@ -154,6 +156,14 @@ package struct RecoveryScan {
     private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
         let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
         return ByteWindow(file, limit: min(size, header.framesLimit))
+    }
+
+    /// What can be known before it is read; a live writer may fill what is a hole now.
+    private func dataRanges(_ file: any StorageFile, from offset: UInt64) throws(WalError) -> DataRanges? {
+        if writerIsLive { return nil }
+        return try attempt("look for data in a segment") { () throws(StorageError) in
+            try DataRanges(file, from: offset)
+        }
     }
 
     /// A file that ends below what the superblock says is on stable storage has lost durable data.
@@ -206,9 +216,10 @@ package struct RecoveryScan {
     // MARK: The end
 
     private mutating func judgeEnd(
-        _ index: Int, chain: FrameChain, file: any StorageFile, header: SegmentHeader, isMalformed: Bool
+        _ index: Int, chain: FrameChain, file: any StorageFile, data: DataRanges?, header: SegmentHeader,
+        isMalformed: Bool
     ) throws(WalError) -> RecoveryPlan? {
-        let survey = try survey(file, salt: header.salt, from: chain.offset)
+        let survey = try survey(file, salt: header.salt, from: chain.offset, data: data)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
         // A frame whose records can't be decoded does not become another one by waiting.
         if writerIsLive, !isMalformed, try isWholeNow(chain, file, header) { return nil }
@@ -244,11 +255,13 @@ package struct RecoveryScan {
         return false
     }
 
-    private mutating func survey(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(WalError)
-        -> TailSurvey
-    {
+    private mutating func survey(
+        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil
+    ) throws(WalError) -> TailSurvey {
         var survey = TailSurvey(superblock.identity)
-        try attempt("read a segment") { () throws(StorageError) in try survey.run(file, salt: salt, from: offset) }
+        try attempt("read a segment") { () throws(StorageError) in
+            try survey.run(file, salt: salt, from: offset, data: data)
+        }
         plan.bytesScanned += survey.bytesRead
         return survey
     }

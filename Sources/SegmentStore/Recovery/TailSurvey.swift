@@ -23,32 +23,21 @@ package struct TailSurvey: Sendable {
 
     /// Surveys a file from `offset` (a multiple of 8) to its end, but for what is known to be zeros. Without a salt only footers
     /// and bytes are seen.
-    package mutating func run(_ file: any StorageFile, salt: UInt64?, from offset: UInt64) throws(StorageError) {
+    ///
+    /// - Parameter data: what is known of it from before it was read, at or behind `offset`; nil to ask now.
+    package mutating func run(
+        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil
+    ) throws(StorageError) {
         let size = try file.size()
+        let known: DataRanges
+        if let data { known = data } else { known = try DataRanges(file, from: offset) }
         let window = ByteWindow(file, limit: size)
         var position = offset
-        for data in try ranges(of: file, from: offset, size: size) {
+        for range in known.from(offset, to: size) {
             // What begins in a hole begins with a zero, which no frame header and no footer does.
-            position = max(position, data.lowerBound & ~7)
-            guard try look(window, from: &position, to: data.upperBound, size: size, salt: salt) else { return }
+            position = max(position, range.lowerBound & ~7)
+            guard try look(window, from: &position, to: range.upperBound, size: size, salt: salt) else { return }
         }
-    }
-
-    /// Where there may be other bytes than zeros. Asked for before anything is read: the system reads ahead into holes, and calls
-    /// them data from then on.
-    private func ranges(
-        of file: any StorageFile, from offset: UInt64, size: UInt64
-    ) throws(StorageError) -> [Range<UInt64>] {
-        var ranges: [Range<UInt64>] = []
-        var position = offset
-        while position < size, let data = try file.nextData(at: position) {
-            // An answer that makes no sense is none.
-            guard data.lowerBound >= position, data.upperBound > data.lowerBound else { return [offset..<size] }
-            guard data.lowerBound < size else { break }
-            ranges.append(data.lowerBound..<min(size, data.upperBound))
-            position = data.upperBound
-        }
-        return ranges
     }
 
     /// Returns false if the file ends there after all.

@@ -10,6 +10,8 @@ struct Driver {
     var directory: String
     /// Progress, a line at a time.
     var tell: (String) -> Void
+    /// Takes what has been measured so far, after each workload: a later failure loses none of it.
+    var keep: (Record) throws -> Void
 
     private var root: String { directory + "/walbench-\(getpid())" }
 
@@ -21,25 +23,29 @@ struct Driver {
             do { try FileManager.default.removeItem(atPath: root) } catch { tell("\(root) is left over: \(error)") }
         }
         try prepare()
-        var results: [WorkloadResult] = []
-        for workload in workloads { results.append(try run(workload)) }
-        var rows: [ScaleRow] = []
+        var record = Record(
+            date: date, system: Machine.description, processors: ProcessInfo.processInfo.activeProcessorCount,
+            memoryBytes: Machine.memoryBytes, rounds: rounds, scale: scale, seconds: 0, results: [], scaling: [])
+        func passed() -> Double { start.duration(to: .now) / .seconds(1) }
+        for workload in workloads {
+            record.results.append(try run(workload))
+            record.seconds = passed()
+            try keep(record)
+        }
         for segments in scaling {
             tell("scaling: \(segments) segments")
             let path = try fresh("scale")
             do {
                 let job = Job(kind: .scale, path: path, segments: segments)
-                if let row = try ChildProcess.run(job).row { rows.append(row) }
+                if let row = try ChildProcess.run(job).row { record.scaling.append(row) }
             } catch {
                 // What was measured before must not be lost.
                 tell("scaling: \(error)")
             }
             try remove(path)
         }
-        return Record(
-            date: date, system: Machine.description, processors: ProcessInfo.processInfo.activeProcessorCount,
-            memoryBytes: Machine.memoryBytes, rounds: rounds, scale: scale,
-            seconds: start.duration(to: .now) / .seconds(1), results: results, scaling: rows)
+        record.seconds = passed()
+        return record
     }
 
     /// Who takes part in a workload here.
@@ -77,8 +83,7 @@ struct Driver {
                 _ = try ChildProcess.run(
                     Job(
                         kind: .prepare, workload: preparation.rawValue, contestant: contestant.writerOfItsLog,
-                        path: path,
-                        scale: scale), mayDie: preparation == .killed)
+                        path: path, scale: scale))
             }
         }
         // What was written must not be written back while others are measured.
@@ -120,7 +125,12 @@ struct Driver {
         if let preparation = workload.reads {
             path = readPath(preparation, contestant)
             isOwnCopy = false
-            if case .open = workload.action {
+            if case .open(afterKill: true) = workload.action {
+                // Killed anew each time: a copy would have other bytes in memory and other room set aside.
+                _ = try ChildProcess.run(
+                    Job(kind: .kill, contestant: contestant, path: path, scale: scale), mayDie: true)
+                sync()
+            } else if case .open = workload.action {
                 // Opening changes a log.
                 let copy = try fresh("copy")
                 try FileManager.default.copyItem(atPath: path, toPath: copy)

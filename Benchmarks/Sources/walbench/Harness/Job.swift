@@ -6,7 +6,7 @@ import Wal
 /// is then nobody else's.
 struct Job: Codable, Sendable {
     enum Kind: String, Codable, Sendable {
-        case run, prepare, touch, scale
+        case run, prepare, kill, touch, scale
     }
 
     var kind: Kind
@@ -28,6 +28,9 @@ struct Job: Codable, Sendable {
             return Outcome()
         case .prepare:
             try prepare()
+            return Outcome()
+        case .kill:
+            try contestant.open(path, OpenFor(), KillTask(size: Sizes.readSize, events: sizes.readEvents / 64))
             return Outcome()
         case .scale: return Outcome(row: try ScaleWorkload(path: path, segments: segments).run())
         case .run:
@@ -74,12 +77,10 @@ struct Job: Codable, Sendable {
 
     private func prepare() throws {
         switch Preparation(rawValue: workload) {
-        case .plain:
+        case .plain, .killed:
             try contestant.open(path, OpenFor(), FillTask(size: Sizes.readSize, events: sizes.readEvents))
         case .compressed:
             try CompressedWorkload(events: sizes.compressedEvents, size: 256).fillCompressed(path)
-        case .killed:
-            try contestant.open(path, OpenFor(), KillTask(size: Sizes.readSize, events: sizes.readEvents))
         case nil: throw BenchmarkError.unsupported("the preparation \(workload)")
         }
     }
@@ -91,21 +92,14 @@ struct Outcome: Codable, Sendable {
     var row: ScaleRow?
 }
 
-/// Fills a log, and dies by a signal while it appends, as by a crash of the process. What was rolled has been settled by then,
-/// as in every log that isn't filled at a gigabyte a second.
+/// Appends to a log, and dies by a signal, as by a crash of the process.
 private struct KillTask: LogTask {
     var size: Int
     var events: Int
 
     func callAsFunction<Log: BenchLog>(_ log: Log) throws {
         var payload = Payload(size: size)
-        for number in 0..<events {
-            if number == events / 64 * 63 {
-                try log.flush()
-                Thread.sleep(forTimeInterval: 2)
-            }
-            try payload.with(UInt64(number)) { try log.append($0) }
-        }
+        for number in 0..<events { try payload.with(UInt64(number)) { try log.append($0) } }
         try log.flush()
         kill(getpid(), SIGKILL)
     }

@@ -9,7 +9,7 @@ struct Sizes: Sendable {
 
     var compressedEvents: Int { Int(6_000_000 * scale) }
 
-    var durableSeconds: Double { max(0.8 * scale, 0.25) }
+    var durableSeconds: Double { max(0.6 * scale, 0.25) }
     var pacedSeconds: Double { max(1.5 * scale, 0.4) }
     var seeks: Int { Int(100_000 * scale) }
 
