@@ -66,6 +66,27 @@ struct TailSurveyTests {
         }
     }
 
+    @Test func whatWasAHoleBeforeReadingStaysOneAndWhatIsNewCounts() throws {
+        let directory = try TemporaryDirectory()
+        let file = try PosixStorage().create(directory.file("a"))
+        try file.allocate(UInt64(Self.size))
+        try file.write(at: 0, sample.bytes)
+        try file.sync()
+        let known = try DataRanges(file, from: 4096)
+        // The system reads ahead, and some file systems call that data.
+        _ = try file.readBlock(at: 0, size: 1 << 20)
+        var survey = TailSurvey(sample.header.identity)
+        try survey.run(file, salt: sample.header.salt, from: 16 << 10, data: known)
+        #expect(survey.end == nil)
+        if try file.nextData(at: 2 << 20) == nil { #expect(survey.bytesRead == 0) }
+        // A file that has grown since is looked at where it has.
+        let encoded = bytes(frames: [4096])[4096..<4096 + 128]
+        try file.write(at: UInt64(Self.size), Array(encoded))
+        var later = TailSurvey(sample.header.identity)
+        try later.run(file, salt: sample.header.salt, from: 16 << 10, data: known)
+        #expect(later.end == UInt64(Self.size + 128))
+    }
+
     @Test func whateverIsCalledAHoleTheSameIsFound() throws {
         var random = SeededGenerator(seed: 11)
         let disk = SimulatedDisk()
