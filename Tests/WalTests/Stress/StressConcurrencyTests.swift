@@ -1,0 +1,125 @@
+import Foundation
+import SegmentStore
+import Testing
+import Wal
+import WalPlatform
+import WalSimulation
+
+/// Everything at once, for many lives of one log, with what must always hold checked throughout.
+///
+/// `WAL_STRESS_SECONDS` makes it longer, `WAL_SEED` repeats its choices (but not how threads are scheduled).
+@Suite("Concurrency: a long stress of everything at once")
+struct StressConcurrencyTests {
+    private enum End: CaseIterable {
+        case shutdown, close, failure
+    }
+
+    private static let seconds =
+        ProcessInfo.processInfo.environment["WAL_STRESS_SECONDS"].flatMap { Double($0) } ?? 2.5
+
+    private static func options(_ storage: LogStorage, _ random: inout SeededGenerator) -> WriteAheadLog.Options {
+        var options = testOptions(storage, segmentSize: [16 << 10, 32 << 10, 256 << 10].randomElement(using: &random) ?? 0)
+        options.sync =
+            [.batch, .never, .interval(.milliseconds(1)), .bytes(20_000)].randomElement(using: &random) ?? .batch
+        options.readAccess = Bool.random(using: &random) ? .mapped : .read
+        options.compression = Bool.random(using: &random) ? .none : .zstd()
+        options.queueBytes = [3000, 100_000, 4 << 20].randomElement(using: &random) ?? 3000
+        options.indexSpacing = 4 << 10
+        return options
+    }
+
+    @Test("On a simulated disk, which fails at times", .timeLimit(.minutes(20)), arguments: [false, true])
+    func simulated(cuts: Bool) throws {
+        let disk = SimulatedDisk()
+        try lives(at: "/stress", cuts: cuts, open: { gate in gate.guarding(disk.backend) })
+        #expect(disk.openHandles == 0)
+    }
+
+    @Test("On real files", .timeLimit(.minutes(20)), arguments: [false, true])
+    func real(cuts: Bool) throws {
+        let directory = try TemporaryDirectory()
+        try lives(at: directory.file("log"), cuts: cuts, open: { gate in gate.guarding(PosixStorage()) })
+    }
+
+    private func lives(at path: String, cuts: Bool, open: (DiskGate) -> LogStorage) throws {
+        let seed = testSeed()
+        var random = SeededGenerator(seed: seed)
+        let end = SystemClock.monotonicNanoseconds() + Int64(Self.seconds * 1e9)
+        var life: UInt32 = 0
+        repeat {
+            life += 1
+            let gate = DiskGate()
+            let options = Self.options(open(gate), &random)
+            let log = try WriteAheadLog.open(at: path, options: options)
+            let first = log.lastAssignedLSN.rawValue + 1
+            let run = StressRun(
+                log, life: life, seed: random.next(), cuts: cuts,
+                nanoseconds: Int64.random(in: 50_000_000...400_000_000, using: &random))
+            let how = End.allCases.randomElement(using: &random) ?? .close
+            let early = Bool.random(using: &random)
+            try onThreads(StressRun.threads + 1) { thread in
+                if thread < StressRun.threads { return run.run(thread) }
+                if how != .failure, early {
+                    SystemClock.sleep(nanoseconds: 40_000_000)
+                    Self.end(log, how, run)
+                }
+            }
+            if how == .failure {
+                // Nothing may hang or crash on it; that nothing durable is lost is checked below.
+                gate.fail(life % 2 == 0 ? .sync : .write, ErrorNumber.io)
+                _ = code { _ = try log.appendDurably(StressEvent(life: life, thread: 99, step: 1).payload) }
+                _ = code { try log.close() }
+            } else if !early {
+                Self.end(log, how, run)
+            }
+            #expect(run.wrong.value.isEmpty, "life \(life), seed \(seed): \(run.wrong.value.prefix(3))")
+            #expect(log.state == .closed)
+            try check(path, options: Self.plain(options, open), run, first: first, cuts: cuts, note: "life \(life)")
+        } while SystemClock.monotonicNanoseconds() < end
+    }
+
+    /// The same options on a disk that works.
+    private static func plain(
+        _ options: WriteAheadLog.Options, _ open: (DiskGate) -> LogStorage
+    ) -> WriteAheadLog.Options {
+        var options = options
+        options.storage = open(DiskGate())
+        return options
+    }
+
+    private static func end(_ log: WriteAheadLog, _ how: End, _ run: StressRun) {
+        do throws(WalError) {
+            if how == .shutdown { try log.shutdown() } else { try log.close() }
+        } catch {
+            if error.code != .discarded { run.note("\(how): \(error)") }
+        }
+    }
+
+    /// Opens the log once more: what was acknowledged is there, whole and in order.
+    private func check(
+        _ path: String, options: WriteAheadLog.Options, _ run: StressRun, first: UInt64, cuts: Bool, note: String
+    ) throws {
+        let log = try WriteAheadLog.open(at: path, options: options)
+        #expect(log.lastLSN.rawValue >= run.newestDurable.value, "\(note): an event that was durable is gone")
+        let accepted = run.accepted.value
+        var watch = StressWatch()
+        var different: UInt64?
+        try log.replay { event in
+            guard watch.take(event.lsn, event.payload) else { return .stop }
+            let lsn = event.lsn.rawValue
+            if !cuts, lsn >= first, let expected = accepted[lsn], expected != StressEvent(event.payload) {
+                different = lsn
+                return .stop
+            }
+            return .continue
+        }
+        #expect(watch.wrong == nil, "\(note)")
+        #expect(different == nil, "\(note): another event was acknowledged at this LSN")
+        #expect(watch.last ?? log.lastLSN.rawValue == log.lastLSN.rawValue, "\(note)")
+        if run.newestCheckpoint.value > 0 {
+            #expect(try log.checkpoint("stress").position.lsn.rawValue >= run.newestCheckpoint.value, "\(note)")
+        }
+        #expect(try log.verify().isIntact, "\(note)")
+        try log.shutdown()
+    }
+}
