@@ -18,7 +18,8 @@ struct StressConcurrencyTests {
         ProcessInfo.processInfo.environment["WAL_STRESS_SECONDS"].flatMap { Double($0) } ?? 2.5
 
     private static func options(_ storage: LogStorage, _ random: inout SeededGenerator) -> WriteAheadLog.Options {
-        var options = testOptions(storage, segmentSize: [16 << 10, 32 << 10, 256 << 10].randomElement(using: &random) ?? 0)
+        let size = [16 << 10, 32 << 10, 256 << 10].randomElement(using: &random) ?? 16 << 10
+        var options = testOptions(storage, segmentSize: size)
         options.sync =
             [.batch, .never, .interval(.milliseconds(1)), .bytes(20_000)].randomElement(using: &random) ?? .batch
         options.readAccess = Bool.random(using: &random) ? .mapped : .read
@@ -26,6 +27,25 @@ struct StressConcurrencyTests {
         options.queueBytes = [3000, 100_000, 4 << 20].randomElement(using: &random) ?? 3000
         options.indexSpacing = 4 << 10
         return options
+    }
+
+    @Test("The watch sees a gap, wrong bytes, and what is out of order")
+    func watches() {
+        func wrong(_ events: [(LSN, [UInt8])]) -> Bool {
+            var watch = StressWatch()
+            return !events.allSatisfy { watch.take($0.0, $0.1.span.bytes) } && watch.wrong != nil
+        }
+        let events = (1...3).map { StressEvent(life: 1, thread: 2, step: $0).payload }
+        var flipped = events[1]
+        flipped[flipped.count - 1] ^= 4
+        let old = StressEvent(life: 0, thread: 2, step: 9).payload
+        #expect(!wrong([(5, events[0]), (6, events[1]), (7, events[2])]))
+        #expect(wrong([(5, events[0]), (7, events[1])]))
+        #expect(wrong([(5, events[0]), (6, flipped)]))
+        #expect(wrong([(5, events[0]), (6, events[1].dropLast())]))
+        #expect(wrong([(5, events[1]), (6, events[0])]))
+        #expect(wrong([(5, events[0]), (6, events[0])]))
+        #expect(wrong([(5, events[0]), (6, old)]))
     }
 
     @Test("On a simulated disk, which fails at times", .timeLimit(.minutes(20)), arguments: [false, true])
@@ -38,7 +58,7 @@ struct StressConcurrencyTests {
     @Test("On real files", .timeLimit(.minutes(20)), arguments: [false, true])
     func real(cuts: Bool) throws {
         let directory = try TemporaryDirectory()
-        try lives(at: directory.file("log"), cuts: cuts, open: { gate in gate.guarding(PosixStorage()) })
+        try lives(at: directory.path + "/log", cuts: cuts, open: { gate in gate.guarding(PosixStorage()) })
     }
 
     private func lives(at path: String, cuts: Bool, open: (DiskGate) -> LogStorage) throws {

@@ -110,7 +110,9 @@ final class StressRun: Sendable {
         let durable = log.durableLSN
         let last = log.lastLSN
         let assigned = log.lastAssignedLSN
-        if !cuts, durable > last || last > assigned { note("durable \(durable), written \(last), assigned \(assigned)") }
+        if !cuts, durable > last || last > assigned {
+            note("durable \(durable), written \(last), assigned \(assigned)")
+        }
     }
 
     private func turnOver(_ random: inout SeededGenerator) throws(WalError) {
@@ -143,7 +145,13 @@ final class StressRun: Sendable {
     private func replay() throws(WalError) {
         var watch = StressWatch()
         defer { judge(watch, "replay") }
-        try log.replay { event in watch.take(event.lsn, event.payload) ? .continue : .stop }
+        do {
+            try log.replay { event in watch.take(event.lsn, event.payload) ? .continue : .stop }
+        } catch let error as WalError {
+            throw error
+        } catch {
+            note("replay: \(error)")
+        }
     }
 
     private func iterate() throws(WalError) {
