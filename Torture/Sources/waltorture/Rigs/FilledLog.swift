@@ -71,10 +71,8 @@ struct FilledLog {
 
     /// Drops old events until appends are taken again; what was accepted is then durable.
     mutating func makeRoom() throws {
+        try truncate(keeping: generator.pick(5...50))
         let log = try openLog()
-        let cut = max(first, first + (log.lastLSN.rawValue - first) * generator.pick(50...95) / 100)
-        try log.truncate(before: LSN(cut))
-        first = cut
         let deadline = Stopwatch.milliseconds() + 10_000
         for step in [Step.sync, .append, .sync] {
             while let error = attempt(step, log) {
@@ -91,6 +89,23 @@ struct FilledLog {
             if step == .append { accepted += 1 }
         }
         try check(log, through: accepted)
+    }
+
+    private mutating func truncate(keeping percent: UInt64) throws {
+        for isLast in [false, false, false, true] {
+            let log = try openLog()
+            let cut = max(first, first + (log.lastLSN.rawValue - first) * (100 - percent) / 100)
+            do {
+                try log.truncate(before: LSN(cut))
+                first = cut
+                return
+            } catch let error as WalError where error.code == .failed && !isLast {
+                // Where nothing is overwritten in place, even a sync may find no room.
+                count("failed by a sync without room")
+                try reopen()
+                first = try openLog().firstLSN.rawValue
+            }
+        }
     }
 
     private enum Step {
