@@ -68,7 +68,7 @@ package struct RecoveryScan {
         }
         var tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
         var data = try dataRanges(file, from: chain.offset)
-        var window = try self.window(file, header)
+        var window = try self.window(file, header, index)
         plan.segmentsScanned = 1
         while true {
             if superblock.cutKind != .none, chain.nextLSN > superblock.cut { break }
@@ -85,7 +85,7 @@ package struct RecoveryScan {
                 chain.flaws = flaws
                 file = try open(index)
                 data = try dataRanges(file, from: chain.offset)
-                window = try self.window(file, header)
+                window = try self.window(file, header, index)
                 tally = SegmentTally(spacing: header.indexSpacing)
                 plan.segmentsScanned += 1
                 continue
@@ -119,7 +119,7 @@ package struct RecoveryScan {
                 return verdict
             }
             // Written while it was being judged: read again from here.
-            window = try self.window(file, header)
+            window = try self.window(file, header, index)
         }
         plan.tally = tally
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
@@ -153,9 +153,16 @@ package struct RecoveryScan {
         return try attempt("open a segment") { () throws(StorageError) in try storage.openSegment(path) }
     }
 
-    private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
+    private func window(
+        _ file: any StorageFile, _ header: SegmentHeader, _ index: Int
+    ) throws(WalError) -> ByteWindow {
         let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
-        return ByteWindow(file, limit: min(size, header.framesLimit))
+        return ByteWindow(file, limit: min(size, header.framesLimit), reaching: steadyPath(index))
+    }
+
+    /// The path of a segment's file, where nobody else can be shortening it: with a writer at work it may be being sealed.
+    private func steadyPath(_ index: Int) -> String? {
+        options.readOnly || writerIsLive ? nil : headers.path(found[index].name)
     }
 
     /// What can be known before it is read; a live writer may fill what is a hole now.
@@ -219,10 +226,10 @@ package struct RecoveryScan {
         _ index: Int, chain: FrameChain, file: any StorageFile, data: DataRanges?, header: SegmentHeader,
         isMalformed: Bool
     ) throws(WalError) -> RecoveryPlan? {
-        let survey = try survey(file, salt: header.salt, from: chain.offset, data: data)
+        let survey = try survey(file, salt: header.salt, from: chain.offset, index, data: data)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
         // A frame whose records can't be decoded does not become another one by waiting.
-        if writerIsLive, !isMalformed, try isWholeNow(chain, file, header) { return nil }
+        if writerIsLive, !isMalformed, try isWholeNow(chain, file, header, index) { return nil }
         let evidence = TailEvidence(
             successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
@@ -246,21 +253,22 @@ package struct RecoveryScan {
     }
 
     /// Whether the frame is there after all: a live writer may have finished it since its bytes were read.
-    private func isWholeNow(_ chain: FrameChain, _ file: any StorageFile, _ header: SegmentHeader) throws(WalError)
-        -> Bool
-    {
-        let fresh = try window(file, header)
+    private func isWholeNow(
+        _ chain: FrameChain, _ file: any StorageFile, _ header: SegmentHeader, _ index: Int
+    ) throws(WalError) -> Bool {
+        let fresh = try window(file, header, index)
         let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(fresh) }
         if case .whole = check { return true }
         return false
     }
 
     private mutating func survey(
-        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil
+        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, _ index: Int, data: DataRanges? = nil
     ) throws(WalError) -> TailSurvey {
         var survey = TailSurvey(superblock.identity)
+        let path = steadyPath(index)
         try attempt("read a segment") { () throws(StorageError) in
-            try survey.run(file, salt: salt, from: offset, data: data)
+            try survey.run(file, salt: salt, from: offset, data: data, reaching: path)
         }
         plan.bytesScanned += survey.bytesRead
         return survey
@@ -289,7 +297,7 @@ package struct RecoveryScan {
             if claimed >= lsn { break }
             let file = try open(later)
             defer { headers.close(file) }
-            claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
+            claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize), later).claimed)
             later += 1
         }
         if claimed < lsn, !flaws.contains(.ignoresCheckpointsAsProof) {
@@ -338,7 +346,7 @@ package struct RecoveryScan {
     private mutating func finishDecidedCut(
         _ index: Int, chain: FrameChain, file: any StorageFile, salt: UInt64
     ) throws(WalError) -> RecoveryPlan {
-        let survey = try survey(file, salt: salt, from: chain.offset)
+        let survey = try survey(file, salt: salt, from: chain.offset, index)
         var result = finish(index, chain: chain, discard: true)
         // The last frame may go on behind the cut.
         result.end.lsn = min(result.end.lsn, superblock.cut)
