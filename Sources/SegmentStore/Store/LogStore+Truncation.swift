@@ -42,14 +42,17 @@ extension LogStore {
             }
             guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {
-                state.superblock.firstLSN = lsn
-                state.superblock.epochBeforeFirst = epochBefore
                 if environment.flaws.contains(.unlinksBeforeLowMark) {
                     for segment in gone { try storage.unlink(segment.path) }
                 }
                 // With a watermark not below it, so that recovery holds what lies before the first event for durable.
-                try writeSuperblock(watermark: state.durable, &state)
+                try changeSuperblock(watermark: state.durable, &state) {
+                    $0.firstLSN = lsn
+                    $0.epochBeforeFirst = epochBefore
+                }
             } catch {
+                // Nothing has gone yet.
+                if error.isPassing { throw error.wal("write the superblock") }
                 throw poison(error, "write the superblock")
             }
             catalog.withLock { catalog in
