@@ -162,7 +162,8 @@ package struct RecoveryScan {
 
     /// The path of a segment's file, where nobody else can be shortening it: with a writer at work it may be being sealed.
     private func steadyPath(_ index: Int) -> String? {
-        options.readOnly || writerIsLive ? nil : headers.path(found[index].name)
+        let mayShrink = options.readOnly || writerIsLive || flaws.contains(.trustsShortRead)
+        return mayShrink ? nil : headers.path(found[index].name)
     }
 
     /// What can be known before it is read; a live writer may fill what is a hole now.
@@ -276,6 +277,7 @@ package struct RecoveryScan {
 
     /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
     private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
+        if flaws.contains(.ignoresWatermarks) { return nil }
         var claimed = max(superblock.watermark.lsn, here.claimed)
         // A truncation is decided only when all that it keeps is on stable storage.
         if superblock.cutKind == .truncation { claimed = max(claimed, superblock.cut) }

@@ -27,7 +27,9 @@ extension LogStore {
                 return try sync(&state, settled: &settled)
             } catch {
                 // Nothing was published, and no sync has failed: the same steps may be taken again.
-                if error.isPassing { throw error.wal("make events durable") }
+                if error.isPassing || environment.flaws.contains(.retriesFailedSync) {
+                    throw error.wal("make events durable")
+                }
                 throw poison(error, "make events durable")
             }
         }
@@ -53,15 +55,21 @@ extension LogStore {
         if flaws.contains(.acknowledgesBeforeSync) { durable.store(mark.lsn, ordering: .releasing) }
         for segment in rolled where !flaws.contains(.skipsSyncOfRolledSegment) { try segment.file.sync() }
         if rolled.isEmpty || !flaws.contains(.skipsSyncOfNewSegment) { try active.file.sync() }
+        let reached = flaws.contains(.marksEndAfterSync) ? active.publishedMark : mark
         if hasMoved {
+            if flaws.contains(.recordsRollBeforeNames) {
+                state.superblock.activeBase = active.segment.base
+                state.superblock.activeSequence = active.header.sequence
+                try writeSuperblock(watermark: mark, &state)
+            }
             if !flaws.contains(.skipsDirectorySyncOnRoll) { try storage.syncDirectory(directory) }
             try settle(rolled, active: active, mark: mark, &state)
             settled = rolled
         }
-        state.durable = mark
+        state.durable = reached
         _ = unsynced.wrappingSubtract(bytes, ordering: .relaxed)
-        durable.store(mark.lsn, ordering: .releasing)
-        return mark.lsn
+        durable.store(reached.lsn, ordering: .releasing)
+        return reached.lsn
     }
 
     /// Records in the superblock that the log now goes on in `active`, before anything in it counts as durable.
@@ -96,7 +104,7 @@ extension LogStore {
             try writeSuperblock(watermark: watermark, &state)
         } catch {
             let generation = state.superblock.generation
-            state.superblock = before
+            if !environment.flaws.contains(.keepsUnwrittenUpdate) { state.superblock = before }
             state.superblock.generation = generation
             throw error
         }
@@ -117,7 +125,7 @@ extension LogStore {
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
             return (first, min(unsealed, unsettled, superblock.activeSequence))
         }
-        state.superblock.generation += 1
+        if !environment.flaws.contains(.reusesGeneration) { state.superblock.generation += 1 }
         try file.write(state.superblock)
     }
 

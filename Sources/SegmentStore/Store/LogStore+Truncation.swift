@@ -38,7 +38,8 @@ extension LogStore {
             let settled = state.superblock.activeSequence
             let gone = catalog.withLock { catalog in
                 let count = catalog.segments.prefixCount { base, sequence in base <= lsn && sequence <= settled }
-                return Array(catalog.segments.prefix(max(count - 1, 0)))
+                let kept = environment.flaws.contains(.removesFirstSegmentKept) ? 0 : 1
+                return Array(catalog.segments.prefix(max(count - kept, 0)))
             }
             guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {

@@ -11,7 +11,7 @@ package final class SuperblockFile: Sendable {
     package init(_ file: any StorageFile, best: Int? = nil, flaws: StoreFlaws = []) {
         self.file = file
         self.flaws = flaws
-        last = Guarded(best ?? 1)
+        last = Guarded(flaws.contains(.overwritesWholeSlotFirst) ? 1 - (best ?? 0) : best ?? 1)
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.

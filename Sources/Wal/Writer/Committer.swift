@@ -117,7 +117,8 @@ final class Committer: Sendable {
             }
         }
         noteSynced()
-        signals.durable[generation].bumpAndWakeAll()
+        let flaws = store.environment.flaws
+        signals.durable[flaws.contains(.wakesNextGeneration) ? generation &+ 1 : generation].bumpAndWakeAll()
         if store.durableLSN != before {
             signals.followers.durableMoved()
             maintenance.noteDurable()
@@ -201,7 +202,7 @@ final class Committer: Sendable {
             hub?.post(.error(first))
             hub?.post(.lifecycle(.failed))
         }
-        signals.wakeEverybody()
+        if !store.environment.flaws.contains(.leavesWaitersAsleep) { signals.wakeEverybody() }
         return first.asFailure
     }
 }
