@@ -125,16 +125,24 @@ package struct Salvage {
     /// The salt of a segment: from its header block, else from its footer, which has it for this case. Nil if neither
     /// holds, or if the segment belongs to another log or format.
     private mutating func salt(_ file: any StorageFile, _ name: String) throws(WalError) -> UInt64? {
+        var isDamaged = false
         do throws(WalError) {
-            if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: identity) {
+            switch try headers.read(file, path: headers.path(name), identity: identity) {
+            case .intact(let header):
                 identity = header.identity
                 claimed = max(claimed, header.watermark)
                 return header.salt
+            case .damaged: isDamaged = true
+            case .absent: break
             }
         } catch {
             guard error.code == .foreignFile || error.code == .unsupportedFormat else { throw error }
         }
-        guard let footer = try headers.footer(file), identity == nil || footer.identity == identity else { return nil }
+        guard let footer = try headers.footer(file), identity == nil || footer.identity == identity else {
+            // Without its salt no frame can be told from noise, and nothing else may be left that tells how many there were.
+            if isDamaged { claimed = max(claimed, nextLSN) }
+            return nil
+        }
         identity = footer.identity
         claimed = max(claimed, footer.summary.lastLSN)
         return footer.salt
