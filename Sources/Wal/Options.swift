@@ -94,6 +94,8 @@ extension WriteAheadLog {
         ///
         /// The default is the operating system's file system.
         public var storage = LogStorage.posix
+        /// Bugs planted by a test; always empty otherwise.
+        package var flaws: StoreFlaws = []
 
         /// Makes options with the default values.
         public init() {}

@@ -3,7 +3,8 @@ extension WriteAheadLog {
     public enum State: String, Sendable, Hashable {
         /// Being opened. The object exists only after that, so nobody sees a log in it.
         case initializing
-        /// Everything works, but that appends are refused while the disk is full. Also of a log opened for reading.
+        /// Everything works, but that appends are refused while the disk is full, or a segment can't be made that is needed.
+        /// Also of a log opened for reading.
         case running
         /// Shutting down: no more events are taken, those accepted are being made durable; reading works.
         case draining

@@ -72,6 +72,53 @@ struct OtherFaultTests {
         }
     }
 
+    /// One slot is damaged already: only the other is between the log and its loss.
+    @Test(arguments: [StoreFlaws(), .overwritesWholeSlotFirst])
+    func `The superblock slot that is whole is overwritten last`(_ flaws: StoreFlaws) throws {
+        var caught = 0
+        for slot in 0..<2 {
+            let disk = SimulatedDisk()
+            let log = try open(disk.backend, seed: 1, flaws: [])
+            try append(log, 5)
+            try log.closeCleanly()
+            let damaged = disk.crash(.keepAll)
+            damaged.corrupt(logDirectory + "/" + FileNames.superblock, at: slot * Layout.blockSize + 40, xor: 4)
+            damaged.flaws.leavesGarbage = true
+            damaged.startRecording()
+            try open(damaged.backend, seed: 2, flaws: flaws).closeCleanly()
+            do {
+                _ = try CrashExplorer(try #require(damaged.stopRecording())).explore { state in
+                    let store = try open(state.disk.backend, seed: 9, flaws: [])
+                    guard store.writtenLSN == 5 else { throw Violation("events end at \(store.writtenLSN)") }
+                }
+            } catch is CrashFailure {
+                caught += 1
+            }
+        }
+        #expect((caught > 0) != flaws.isEmpty)
+    }
+
+    @Test(
+        "Promise 3: a second sync after a failed one would acknowledge what the medium never had",
+        arguments: [StoreFlaws(), .retriesFailedSync])
+    func aFailedSyncIsNotMadeAgain(_ flaws: StoreFlaws) throws {
+        let disk = SimulatedDisk()
+        let cache = ForgetfulCache(disk.backend)
+        let log = try open(cache, seed: 1, flaws: flaws)
+        try append(log, 3)
+        try log.sync()
+        try append(log, 2)
+        cache.failNextSync()
+        #expect(throws: WalError.self) { try log.sync() }
+        let second = try? log.sync()
+        #expect(second == (flaws.isEmpty ? nil : 5))
+        try log.abandon()
+        let afterwards = disk.crash(.keepAll)
+        for (path, bytes) in cache.medium { afterwards.replaceContents(of: path, with: bytes) }
+        // Caught, with the flaw: events that were acknowledged are gone.
+        #expect(try open(afterwards.backend, seed: 3, flaws: []).writtenLSN == 3)
+    }
+
     /// After a failed sync the kernel holds pages for clean that never reached the medium; the next sync reports success
     /// and writes nothing. What recovery read from memory must be written again before it counts as durable.
     @Test(

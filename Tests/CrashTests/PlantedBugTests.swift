@@ -40,6 +40,12 @@ struct PlantedBugTests {
         // back once the zeros over it are on stable storage. Without all three an earlier life's event comes back.
         .init(
             "skipsSyncOfErasedTail, ignoresLink, ignoresEpoch", [.skipsSyncOfErasedTail, .ignoresLink, .ignoresEpoch]),
+        .init("recordsRollBeforeNames", .recordsRollBeforeNames),
+        .init("reusesGeneration", .reusesGeneration),
+        .init("removesFirstSegmentKept", .removesFirstSegmentKept),
+        .init("keepsTornSegments", .keepsTornSegments),
+        .init("skipsRecordingEpoch", .skipsRecordingEpoch),
+        .init("overwritesCheckpoint", .overwritesCheckpoint),
         .init("keepsEpoch", .keepsEpoch),
         .init("keepsCleanFlag", .keepsCleanFlag),
         .init("trustsSuccessor", .trustsSuccessor),

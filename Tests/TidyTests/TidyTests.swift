@@ -105,4 +105,22 @@ struct TidyTests {
         let next = lines[(heading + 1)...].firstIndex { $0.hasPrefix("## ") } ?? lines.count
         #expect(lines[heading..<next].contains { $0.hasPrefix("**Format:** ") })
     }
+
+    @Test func `every planted bug is caught by a test, and listed`() throws {
+        let source = try Repository.file("Sources/SegmentStore/Store/StoreFlaws.swift")
+        let names = source.lines.compactMap { line -> String? in
+            guard let start = line.range(of: "static let "), let end = line.range(of: " = Self(") else { return nil }
+            return String(line[start.upperBound..<end.lowerBound])
+        }
+        #expect(names.count >= 60)
+        let tests = try Repository.sources(in: ["Tests/CrashTests", "Tests/SegmentStoreTests", "Tests/WalTests"])
+        let list = try Repository.file("docs/testing.md").text
+        for name in names {
+            #expect(list.contains("`\(name)`"), "docs/testing.md does not list \(name)")
+            let isPlanted = tests.contains { file in
+                file.text.range(of: "\\.\(name)\\b", options: .regularExpression) != nil
+            }
+            #expect(isPlanted, "no test plants \(name)")
+        }
+    }
 }

@@ -181,7 +181,8 @@ package struct CheckpointFolder: Sendable {
     /// Puts a checkpoint in the place of the one of its name; durable on return. After an error either may be found.
     package func write(_ header: CheckpointHeader, state: [UInt8]?) throws(WalError) {
         let target = path(header.name)
-        let temporary = target + FileNames.temporarySuffix
+        let overwrites = flaws.contains(.overwritesCheckpoint)
+        let temporary = overwrites ? target : target + FileNames.temporarySuffix
         do throws(StorageError) {
             let file = try storage.createAfresh(temporary)
             do throws(StorageError) {
@@ -199,7 +200,7 @@ package struct CheckpointFolder: Sendable {
                 throw error
             }
             try file.close()
-            try storage.rename(temporary, to: target)
+            if !overwrites { try storage.rename(temporary, to: target) }
             if !flaws.contains(.checkpointsWithoutDirectorySync) { try storage.syncDirectory(folder) }
         } catch {
             throw error.wal("save the checkpoint \(header.name)")

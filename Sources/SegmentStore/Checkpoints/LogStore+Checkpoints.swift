@@ -147,6 +147,7 @@ extension LogStore {
             do throws(StorageError) {
                 try storage.syncDirectory(directory)
             } catch {
+                if error.isPassing { throw error.wal("make the folder of checkpoints durable") }
                 throw poison(error, "make the folder of checkpoints durable")
             }
         }

@@ -248,7 +248,9 @@ extension LogStore {
             do throws(StorageError) {
                 try storage.syncDirectory(directory)
             } catch {
-                guard catalog.withLock({ $0.unsettled.isEmpty }) else { throw poison(error, doing) }
+                guard error.isPassing || catalog.withLock({ $0.unsettled.isEmpty }) else {
+                    throw poison(error, doing)
+                }
                 throw error.wal(doing)
             }
         }

@@ -99,7 +99,7 @@ package struct FrameHeader: Sendable, Hashable {
         flags = source.load(60, as: UInt32.self)
     }
 
-    private static func checksum(at header: UnsafeRawPointer, seed: UInt32) -> UInt32 {
+    static func checksum(at header: UnsafeRawPointer, seed: UInt32) -> UInt32 {
         CRC32C.checksum(UnsafeRawBufferPointer(start: header + 4, count: Layout.frameHeaderSize - 4), seed: seed)
     }
 

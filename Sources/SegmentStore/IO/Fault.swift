@@ -10,6 +10,8 @@ package struct Fault: Sendable {
         case partOfWrite(byteCount: Int)
         /// All of it: the call succeeds and says that it failed.
         case everything
+        /// The first half of a read, which says that the file ends there and reports no error; of any other call nothing.
+        case halfOfRead
     }
 
     /// The calls it may hit; nil for all.

@@ -67,7 +67,12 @@ private final class FaultFile: StorageFile {
     }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
-        try plan.call(.read, path) { () throws(StorageError) in try base.read(at: offset, into: buffer) }
+        guard let verdict = plan.verdict(.read, [path]) else { return try base.read(at: offset, into: buffer) }
+        if verdict.effect == .halfOfRead {
+            return try base.read(
+                at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<(buffer.count / 2)]))
+        }
+        throw StorageError(.read, path, errno: verdict.errno)
     }
 
     func nextData(at offset: UInt64) throws(StorageError) -> Range<UInt64>? {
@@ -79,7 +84,7 @@ private final class FaultFile: StorageFile {
             return try base.write(at: offset, bytes)
         }
         switch verdict.effect {
-        case .nothing: break
+        case .nothing, .halfOfRead: break
         case .partOfWrite(let byteCount):
             let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(max(0, byteCount)))
             if !part.isEmpty {

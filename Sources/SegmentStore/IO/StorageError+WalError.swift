@@ -3,6 +3,18 @@ import WalPlatform
 extension StorageError {
     /// No room on the disk or in the quota.
     package var isNoSpace: Bool { errno == ErrorNumber.noSpace || errno == ErrorNumber.quota }
+    package var isTooManyOpenFiles: Bool {
+        errno == ErrorNumber.tooManyOpenFiles || errno == ErrorNumber.tooManyOpenFilesSystem
+    }
+    /// Whether nothing can have been lost and the same call may be made again: a write for which there was no room, or a
+    /// directory that could not be opened to be synced. Not a sync itself, whose failure the kernel tells once.
+    package var isPassing: Bool {
+        switch operation {
+        case .write: isNoSpace
+        case .syncDirectory: isTooManyOpenFiles
+        default: false
+        }
+    }
     package var isPermission: Bool { errno == ErrorNumber.permission || errno == ErrorNumber.notPermitted }
     package var isNotFound: Bool { errno == ErrorNumber.notFound }
     package var alreadyExists: Bool { errno == ErrorNumber.alreadyExists }

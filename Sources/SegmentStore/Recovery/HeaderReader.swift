@@ -76,6 +76,10 @@ package struct HeaderReader: Sendable {
         let block: Block?
         do throws(StorageError) {
             block = try file.readBlock(at: 0, size: Layout.blockSize)
+            // A file that ends before its own size tells nothing of what is in it.
+            if block == nil, try file.size() >= UInt64(Layout.blockSize) {
+                throw StorageError(.read, path, errno: ErrorNumber.io)
+            }
         } catch {
             guard error.damage != nil else { throw error.wal("read a segment's header") }
             return .damaged("the compressed block that holds the header is damaged")

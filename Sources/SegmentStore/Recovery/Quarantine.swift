@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// The folder for what a repair cut off. The software puts files there and never deletes one.
 package struct Quarantine: Sendable {
     /// A torn tail is kept on a best-effort basis, up to this many bytes an open.
@@ -32,7 +34,10 @@ package struct Quarantine: Sendable {
         var offset = range.lowerBound
         while offset < window.limit {
             let count = Int(min(1 << 20, window.limit - offset))
-            guard let bytes = try window.bytes(at: offset, count: count) else { break }
+            // What is not copied whole must not be cut.
+            guard let bytes = try window.bytes(at: offset, count: count) else {
+                throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io)
+            }
             try copy.write(at: offset - range.lowerBound, UnsafeRawBufferPointer(start: bytes, count: count))
             offset += UInt64(count)
         }

@@ -68,7 +68,7 @@ package struct RecoveryApply {
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.generation += 1
-        try file.write(superblock)
+        if !flaws.contains(.skipsRecordingEpoch) { try file.write(superblock) }
         return try result(superblock, file, active: nil)
     }
 
@@ -128,7 +128,7 @@ package struct RecoveryApply {
     /// Later segments first, newest first; then the bytes behind the last event. All of it is durable before the new epoch.
     private mutating func discardTorn(tag: UInt32) throws(StorageError) {
         var budget = Quarantine.tornBytesMax
-        for segment in plan.discarded.reversed() {
+        for segment in plan.discarded.reversed() where !flaws.contains(.keepsTornSegments) {
             try keepTorn(segment, from: 0, &budget, tag: tag)
             try storage.unlink(path(segment.name))
             try storage.syncDirectory(directory)

@@ -68,7 +68,7 @@ package struct RecoveryScan {
         }
         var tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
         var data = try dataRanges(file, from: chain.offset)
-        var window = try self.window(file, header)
+        var window = try self.window(file, header, index)
         plan.segmentsScanned = 1
         while true {
             if superblock.cutKind != .none, chain.nextLSN > superblock.cut { break }
@@ -85,7 +85,7 @@ package struct RecoveryScan {
                 chain.flaws = flaws
                 file = try open(index)
                 data = try dataRanges(file, from: chain.offset)
-                window = try self.window(file, header)
+                window = try self.window(file, header, index)
                 tally = SegmentTally(spacing: header.indexSpacing)
                 plan.segmentsScanned += 1
                 continue
@@ -119,7 +119,7 @@ package struct RecoveryScan {
                 return verdict
             }
             // Written while it was being judged: read again from here.
-            window = try self.window(file, header)
+            window = try self.window(file, header, index)
         }
         plan.tally = tally
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
@@ -146,36 +146,6 @@ package struct RecoveryScan {
     private func entryPoint(_ header: SegmentHeader) -> FrameChain {
         isDeep || superblock.watermark.segment != header.firstLSN
             ? FrameChain(header) : FrameChain(header, at: superblock.watermark)
-    }
-
-    private func open(_ index: Int) throws(WalError) -> any StorageFile {
-        let path = headers.path(found[index].name)
-        return try attempt("open a segment") { () throws(StorageError) in try storage.openSegment(path) }
-    }
-
-    private func window(_ file: any StorageFile, _ header: SegmentHeader) throws(WalError) -> ByteWindow {
-        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
-        return ByteWindow(file, limit: min(size, header.framesLimit))
-    }
-
-    /// What can be known before it is read; a live writer may fill what is a hole now.
-    private func dataRanges(_ file: any StorageFile, from offset: UInt64) throws(WalError) -> DataRanges? {
-        if writerIsLive { return nil }
-        return try attempt("look for data in a segment") { () throws(StorageError) in
-            try DataRanges(file, from: offset)
-        }
-    }
-
-    /// A file that ends below what the superblock says is on stable storage has lost durable data.
-    private func checkLength(_ file: any StorageFile, chain: FrameChain, index: Int) throws(WalError) {
-        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
-        guard size < chain.offset else { return }
-        let base = found[index].base
-        throw WalError(
-            .corrupted,
-            "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.advice)",
-            path: headers.path(found[index].name), offset: size,
-            lsns: LSN(base)...LSN(max(base, superblock.watermark.lsn)))
     }
 
     static let advice = "restore the file from a backup, or open with point-in-time recovery to keep what comes before"
@@ -219,10 +189,10 @@ package struct RecoveryScan {
         _ index: Int, chain: FrameChain, file: any StorageFile, data: DataRanges?, header: SegmentHeader,
         isMalformed: Bool
     ) throws(WalError) -> RecoveryPlan? {
-        let survey = try survey(file, salt: header.salt, from: chain.offset, data: data)
+        let survey = try survey(file, salt: header.salt, from: chain.offset, index, data: data)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
         // A frame whose records can't be decoded does not become another one by waiting.
-        if writerIsLive, !isMalformed, try isWholeNow(chain, file, header) { return nil }
+        if writerIsLive, !isMalformed, try isWholeNow(chain, file, header, index) { return nil }
         let evidence = TailEvidence(
             successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
@@ -245,29 +215,9 @@ package struct RecoveryScan {
         }
     }
 
-    /// Whether the frame is there after all: a live writer may have finished it since its bytes were read.
-    private func isWholeNow(_ chain: FrameChain, _ file: any StorageFile, _ header: SegmentHeader) throws(WalError)
-        -> Bool
-    {
-        let fresh = try window(file, header)
-        let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(fresh) }
-        if case .whole = check { return true }
-        return false
-    }
-
-    private mutating func survey(
-        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil
-    ) throws(WalError) -> TailSurvey {
-        var survey = TailSurvey(superblock.identity)
-        try attempt("read a segment") { () throws(StorageError) in
-            try survey.run(file, salt: salt, from: offset, data: data)
-        }
-        plan.bytesScanned += survey.bytesRead
-        return survey
-    }
-
     /// The highest LSN, not below `lsn`, that something behind the point claims to have been durable.
     private mutating func claim(of lsn: UInt64, behind index: Int, _ here: TailSurvey) throws(WalError) -> UInt64? {
+        if flaws.contains(.ignoresWatermarks) { return nil }
         var claimed = max(superblock.watermark.lsn, here.claimed)
         // A truncation is decided only when all that it keeps is on stable storage.
         if superblock.cutKind == .truncation { claimed = max(claimed, superblock.cut) }
@@ -289,7 +239,7 @@ package struct RecoveryScan {
             if claimed >= lsn { break }
             let file = try open(later)
             defer { headers.close(file) }
-            claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize)).claimed)
+            claimed = max(claimed, try survey(file, salt: salt, from: UInt64(Layout.blockSize), later).claimed)
             later += 1
         }
         if claimed < lsn, !flaws.contains(.ignoresCheckpointsAsProof) {
@@ -338,7 +288,7 @@ package struct RecoveryScan {
     private mutating func finishDecidedCut(
         _ index: Int, chain: FrameChain, file: any StorageFile, salt: UInt64
     ) throws(WalError) -> RecoveryPlan {
-        let survey = try survey(file, salt: salt, from: chain.offset)
+        let survey = try survey(file, salt: salt, from: chain.offset, index)
         var result = finish(index, chain: chain, discard: true)
         // The last frame may go on behind the cut.
         result.end.lsn = min(result.end.lsn, superblock.cut)

@@ -1,6 +1,9 @@
-/// Reads whatever is readable of a damaged log, on both sides of every hole. Changes nothing and needs no superblock.
+import WalPlatform
+
+/// Reads whatever is readable of a damaged log, on both sides of every hole, those of the medium included. Changes nothing and
+/// needs no superblock.
 package struct Salvage {
-    private let storage: any Storage
+    private let storage: PatchyStorage
     private let directory: String
     private var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
     private var nextLSN: UInt64 = 0
@@ -12,7 +15,7 @@ package struct Salvage {
     private var stop = (name: "", offset: UInt64(0))
 
     package init(storage: any Storage, directory: String) {
-        self.storage = storage
+        self.storage = PatchyStorage(base: storage)
         self.directory = directory
     }
 
@@ -53,7 +56,12 @@ package struct Salvage {
     }
 
     private mutating func readSuperblock() throws {
-        let content = try headers.superblock()
+        let content: SuperblockFile.Content
+        do throws(WalError) { content = try headers.superblock() } catch {
+            // It is needed for nothing but to say how far the log went.
+            guard error.code == .corrupted else { throw error }
+            return
+        }
         guard case .found(let superblock, _, _) = content else { return }
         identity = superblock.identity
         claimed = superblock.watermark.lsn
@@ -63,6 +71,9 @@ package struct Salvage {
         _ name: String, event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws -> Bool {
         stop = (name, 0)
+        storage.hasHoles.withLock { $0 = false }
+        // Where the medium fails nothing may be left that tells how much there was.
+        defer { if storage.hasHoles.withLock({ $0 }) { claimed = max(claimed, nextLSN) } }
         let file: any StorageFile
         do throws(StorageError) {
             file = try storage.openSegment(headers.path(name))
@@ -72,8 +83,11 @@ package struct Salvage {
             return true
         }
         defer { headers.close(file) }
-        guard let salt = try salt(file, name) else { return true }
-        let size = try attempt("read a segment's size") { () throws(StorageError) in try file.size() }
+        guard let salt = try salt(file, name),
+            let size = try readable({ () throws(StorageError) -> UInt64? in try file.size() })
+        else { return true }
+        // What was found otherwise is not missed.
+        storage.hasHoles.withLock { $0 = false }
         let window = ByteWindow(file, limit: size)
         var offset = UInt64(Layout.blockSize)
         stop.offset = offset
@@ -81,6 +95,8 @@ package struct Salvage {
             guard let (frame, body) = try wholeFrame(window, salt: salt, at: offset) else {
                 guard let found = try nextFrame(window, salt: salt, after: offset) else { break }
                 offset = found
+                // What was lost lies before a frame that says where it belongs.
+                storage.hasHoles.withLock { $0 = false }
                 continue
             }
             offset += UInt64(frame.size)
@@ -109,22 +125,30 @@ package struct Salvage {
     /// The salt of a segment: from its header block, else from its footer, which has it for this case. Nil if neither
     /// holds, or if the segment belongs to another log or format.
     private mutating func salt(_ file: any StorageFile, _ name: String) throws(WalError) -> UInt64? {
+        var isDamaged = false
         do throws(WalError) {
-            if case .intact(let header) = try headers.read(file, path: headers.path(name), identity: identity) {
+            switch try headers.read(file, path: headers.path(name), identity: identity) {
+            case .intact(let header):
                 identity = header.identity
                 claimed = max(claimed, header.watermark)
                 return header.salt
+            case .damaged: isDamaged = true
+            case .absent: break
             }
         } catch {
             guard error.code == .foreignFile || error.code == .unsupportedFormat else { throw error }
         }
-        guard let footer = try headers.footer(file), identity == nil || footer.identity == identity else { return nil }
+        guard let footer = try headers.footer(file), identity == nil || footer.identity == identity else {
+            // Without its salt no frame can be told from noise, and nothing else may be left that tells how many there were.
+            if isDamaged { claimed = max(claimed, nextLSN) }
+            return nil
+        }
         identity = footer.identity
         claimed = max(claimed, footer.summary.lastLSN)
         return footer.salt
     }
 
-    /// Reads; nil also where a damaged block of a compressed segment lies in the way.
+    /// Reads; nil also where what can't be read lies in the way.
     private func readable<Result>(_ body: () throws(StorageError) -> Result?) throws(WalError) -> Result? {
         do throws(StorageError) {
             return try body()

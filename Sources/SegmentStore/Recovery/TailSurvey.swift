@@ -24,14 +24,17 @@ package struct TailSurvey: Sendable {
     /// Surveys a file from `offset` (a multiple of 8) to its end, but for what is known to be zeros. Without a salt only footers
     /// and bytes are seen.
     ///
-    /// - Parameter data: what is known of it from before it was read, at or behind `offset`; nil to ask now.
+    /// - Parameters:
+    ///   - data: what is known of it from before it was read, at or behind `offset`; nil to ask now.
+    ///   - path: of a file that nobody shortens meanwhile.
     package mutating func run(
-        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil
+        _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil,
+        reaching path: String? = nil
     ) throws(StorageError) {
         let size = try file.size()
         let known: DataRanges
         if let data { known = data } else { known = try DataRanges(file, from: offset) }
-        let window = ByteWindow(file, limit: size)
+        let window = ByteWindow(file, limit: size, reaching: path)
         var position = offset
         for range in known.from(offset, to: size) {
             // What begins in a hole begins with a zero, which no frame header and no footer does.

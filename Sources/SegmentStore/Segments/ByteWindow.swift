@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// Access to the bytes of a file up to a limit, through a map or through a buffer that is read ahead.
 ///
 /// Owned by one reader; not synchronised. Pointers it returns are valid until the next call or its end.
@@ -15,6 +17,8 @@ package final class ByteWindow {
 
     private let source: Source
     private var keepsRest = false
+    /// The path of a file that is known to reach to the limit: ending before it is an error of the disk.
+    private var path: String?
     /// Of a map.
     private let base: UnsafeRawPointer?
     /// No byte at or behind this offset is ever touched.
@@ -38,7 +42,10 @@ package final class ByteWindow {
     ///
     /// - Parameter isSettled: what lies below the limit never changes. Then nothing is read twice: what is left in the buffer is
     ///   kept, and the file is read in one sequence, as the system's read-ahead likes it.
-    package init(_ file: any StorageFile, limit: UInt64, isSettled: Bool = false) {
+    /// - Parameter path: given where nobody shortens the file meanwhile and the limit is within it. That it ends before is an
+    ///   error then, and not for the reader to draw conclusions from.
+    package init(_ file: any StorageFile, limit: UInt64, isSettled: Bool = false, reaching path: String? = nil) {
+        self.path = path
         source = .file(file)
         base = nil
         self.limit = limit
@@ -131,6 +138,7 @@ package final class ByteWindow {
         guard filled < count else { return }
         // The file ends here, or a damaged block of a compressed one begins here, which is an error of its own.
         filled += try read(file, upTo: wanted)
+        if filled < count, let path { throw StorageError(.read, path, errno: ErrorNumber.io) }
     }
 
     private func read(_ file: any StorageFile, upTo end: Int) throws(StorageError) -> Int {

@@ -95,7 +95,7 @@ package struct FrameChain: Sendable {
             return .fault(.absent, nil)
         }
         let seed = FrameHeader.seed(salt: salt, offset: offset)
-        guard let header = FrameHeader(at: start, seed: seed) else {
+        guard let header = FrameHeader(at: start, seed: seed) ?? unchecked(start, seed) else {
             return .fault(isZero(start, Layout.frameHeaderSize) ? .absent : .header, nil)
         }
         if let fault = fault(of: header, limit: window.limit) { return .fault(fault, header) }
@@ -109,6 +109,17 @@ package struct FrameChain: Sendable {
             return .fault(.body, header)
         }
         return .whole(header, body: body)
+    }
+
+    /// A header whose checksum does not hold, by the flaw that takes one.
+    private func unchecked(_ start: UnsafeRawPointer, _ seed: UInt32) -> FrameHeader? {
+        guard flaws.contains(.ignoresHeaderChecksum), !isZero(start, Layout.frameHeaderSize) else { return nil }
+        return withUnsafeTemporaryAllocation(byteCount: Layout.frameHeaderSize, alignment: 8) { copy in
+            guard let base = copy.baseAddress else { return nil }
+            base.copyMemory(from: start, byteCount: Layout.frameHeaderSize)
+            base.store(FrameHeader.checksum(at: base, seed: seed), at: 0)
+            return FrameHeader(at: base, seed: seed)
+        }
     }
 
     private func fault(of header: FrameHeader, limit: UInt64) -> FrameFault? {

@@ -118,6 +118,33 @@ extension LogCursor {
 // MARK: - Damage
 
 extension LogCursor {
+    /// An error of a segment that can't be entered, with all its events.
+    func concerningAll(of segment: Segment, _ next: Segment?, _ error: WalError) -> WalError {
+        guard [.corrupted, .missingSegment, .foreignFile].contains(error.code) else { return error }
+        var error = error
+        error.lsns = LSN(segment.base)...LSN(max(segment.base, next.map { $0.base - 1 } ?? through))
+        return error
+    }
+
+    /// The last event that can't be had because of the frame at a place, whose length is not known: reading can go on at the
+    /// next frame that the index names, or in the next segment.
+    func lastLost(at place: FrameChain, in current: SegmentReader) -> UInt64 {
+        let next = store.catalog.withLock { catalog in
+            catalog.segments.first { $0.base > current.segment.base }
+        }
+        do throws(WalError) {
+            let reader = try SegmentReader.open(
+                current.segment, from: current.segment.base, next: next, headers: headers, identity: store.identity,
+                access: .read)
+            let entries = try reader.index()?.entries ?? []
+            let entry = entries.first { $0.offset > place.offset && $0.lsn > place.nextLSN }
+            if let entry { return entry.lsn - 1 }
+        } catch {
+            // What counts is the damage that was met first; no more is known of it than where the segment ends.
+        }
+        return max(place.nextLSN, next.map { $0.base - 1 } ?? through)
+    }
+
     func lostBlock(_ current: SegmentReader, _ place: FrameChain) -> WalError? {
         let following = store.catalog.withLock { catalog in
             catalog.segments.first { $0.base > current.segment.base }?.base

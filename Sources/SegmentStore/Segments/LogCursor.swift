@@ -236,7 +236,12 @@ package struct LogCursor: ~Copyable {
         let (segment, next) = try segmentOfWanted()
         // A map can't grow with the segment that is being written.
         let grows = follows && segment.info.withLock { $0.state == .active }
-        let opened = try open(segment, next: next, access: grows ? .read : access)
+        let opened: SegmentReader
+        do throws(WalError) {
+            opened = try open(segment, next: next, access: grows ? .read : access)
+        } catch {
+            throw concerningAll(of: segment, next, error)
+        }
         if let entry = opened.entry, entry.lsn > wanted {
             wanted = entry.lsn
             if wanted > through { return false }
@@ -332,7 +337,9 @@ package struct LogCursor: ~Copyable {
         }
         // The header of a frame with a damaged body still says how many events are lost.
         let last =
-            if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else { place.nextLSN }
+            if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else {
+                lastLost(at: place, in: current)
+            }
         return WalError(
             .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,
             offset: place.offset, lsns: LSN(place.nextLSN)...LSN(last))

@@ -26,6 +26,10 @@ extension LogStore {
             do throws(StorageError) {
                 return try sync(&state, settled: &settled)
             } catch {
+                // Nothing was published, and no sync has failed: the same steps may be taken again.
+                if error.isPassing || environment.flaws.contains(.retriesFailedSync) {
+                    throw error.wal("make events durable")
+                }
                 throw poison(error, "make events durable")
             }
         }
@@ -51,24 +55,31 @@ extension LogStore {
         if flaws.contains(.acknowledgesBeforeSync) { durable.store(mark.lsn, ordering: .releasing) }
         for segment in rolled where !flaws.contains(.skipsSyncOfRolledSegment) { try segment.file.sync() }
         if rolled.isEmpty || !flaws.contains(.skipsSyncOfNewSegment) { try active.file.sync() }
+        let reached = flaws.contains(.marksEndAfterSync) ? active.publishedMark : mark
         if hasMoved {
+            if flaws.contains(.recordsRollBeforeNames) {
+                state.superblock.activeBase = active.segment.base
+                state.superblock.activeSequence = active.header.sequence
+                try writeSuperblock(watermark: mark, &state)
+            }
             if !flaws.contains(.skipsDirectorySyncOnRoll) { try storage.syncDirectory(directory) }
             try settle(rolled, active: active, mark: mark, &state)
             settled = rolled
         }
-        state.durable = mark
+        state.durable = reached
         _ = unsynced.wrappingSubtract(bytes, ordering: .relaxed)
-        durable.store(mark.lsn, ordering: .releasing)
-        return mark.lsn
+        durable.store(reached.lsn, ordering: .releasing)
+        return reached.lsn
     }
 
     /// Records in the superblock that the log now goes on in `active`, before anything in it counts as durable.
     private func settle(
         _ rolled: [WritableSegment], active: WritableSegment, mark: Mark, _ state: inout SyncState
     ) throws(StorageError) {
-        state.superblock.activeBase = active.segment.base
-        state.superblock.activeSequence = active.header.sequence
-        if !environment.flaws.contains(.skipsSuperblockOnRoll) { try writeSuperblock(watermark: mark, &state) }
+        try changeSuperblock(watermark: mark, &state, writes: !environment.flaws.contains(.skipsSuperblockOnRoll)) {
+            $0.activeBase = active.segment.base
+            $0.activeSequence = active.header.sequence
+        }
         let waiting = catalog.withLock { $0.unsealed.count }
         for segment in rolled.dropFirst(max(0, Self.unsealedOpenMax - waiting)) { segment.park() }
         catalog.withLock { catalog in
@@ -79,6 +90,25 @@ extension LogStore {
 
     /// How many segments that wait to be sealed keep their files open.
     static let unsealedOpenMax = 8
+
+    /// Changes the superblock, in memory only if the disk took it: where there is no room for it, as there may be on a file
+    /// system that writes nothing in place, it can be tried again. The disk may have it all the same, so the generation
+    /// that was tried is used up.
+    func changeSuperblock(
+        watermark: Mark, _ state: inout SyncState, writes: Bool = true, _ change: (inout Superblock) -> Void = { _ in }
+    ) throws(StorageError) {
+        let before = state.superblock
+        change(&state.superblock)
+        guard writes else { return }
+        do throws(StorageError) {
+            try writeSuperblock(watermark: watermark, &state)
+        } catch {
+            let generation = state.superblock.generation
+            if !environment.flaws.contains(.keepsUnwrittenUpdate) { state.superblock = before }
+            state.superblock.generation = generation
+            throw error
+        }
+    }
 
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
@@ -95,7 +125,7 @@ extension LogStore {
             let unsettled = catalog.unsettled.first?.header.sequence ?? UInt64.max
             return (first, min(unsealed, unsettled, superblock.activeSequence))
         }
-        state.superblock.generation += 1
+        if !environment.flaws.contains(.reusesGeneration) { state.superblock.generation += 1 }
         try file.write(state.superblock)
     }
 
@@ -123,8 +153,9 @@ extension LogStore {
                 if environment.flaws.contains(.recordsWrittenPosition) {
                     state.durable = catalog.withLock { $0.active?.publishedMark } ?? state.durable
                 }
-                try writeSuperblock(watermark: state.durable, &state)
+                try changeSuperblock(watermark: state.durable, &state)
             } catch {
+                if error.isPassing { throw error.wal("write the superblock") }
                 throw poison(error, "write the superblock")
             }
         }
@@ -143,9 +174,10 @@ extension LogStore {
             try syncState.withLock { (state) throws(WalError) in
                 guard !hasSuspectTail.load(ordering: .relaxed) else { return }
                 do throws(StorageError) {
-                    state.superblock.isClean = true
-                    try writeSuperblock(watermark: state.durable, &state)
+                    try changeSuperblock(watermark: state.durable, &state) { $0.isClean = true }
                 } catch {
+                    // All is durable. Without the mark the next open reads what lies behind the watermark, and no more.
+                    if error.isPassing { return }
                     throw poison(error, "record the clean close")
                 }
             }

@@ -38,18 +38,22 @@ extension LogStore {
             let settled = state.superblock.activeSequence
             let gone = catalog.withLock { catalog in
                 let count = catalog.segments.prefixCount { base, sequence in base <= lsn && sequence <= settled }
-                return Array(catalog.segments.prefix(max(count - 1, 0)))
+                let kept = environment.flaws.contains(.removesFirstSegmentKept) ? 0 : 1
+                return Array(catalog.segments.prefix(max(count - kept, 0)))
             }
             guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {
-                state.superblock.firstLSN = lsn
-                state.superblock.epochBeforeFirst = epochBefore
                 if environment.flaws.contains(.unlinksBeforeLowMark) {
                     for segment in gone { try storage.unlink(segment.path) }
                 }
                 // With a watermark not below it, so that recovery holds what lies before the first event for durable.
-                try writeSuperblock(watermark: state.durable, &state)
+                try changeSuperblock(watermark: state.durable, &state) {
+                    $0.firstLSN = lsn
+                    $0.epochBeforeFirst = epochBefore
+                }
             } catch {
+                // Nothing has gone yet.
+                if error.isPassing { throw error.wal("write the superblock") }
                 throw poison(error, "write the superblock")
             }
             catalog.withLock { catalog in

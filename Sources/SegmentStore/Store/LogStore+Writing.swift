@@ -9,8 +9,8 @@ extension LogStore {
 
     /// Finishes the frames of a closed block and writes them, rolling as needed.
     ///
-    /// Throws `diskFull` if there is no room: the frames not yet written stay in the block, and the same call goes on with
-    /// them when there is. After any other error the store has failed.
+    /// Throws `diskFull` if there is no room, or another error if a segment that is needed can't be made now: the frames not
+    /// yet written stay in the block, and the same call goes on with them when it can. After any other error the store has failed.
     package func write(_ block: StagingBlock) throws(WalError) {
         try checkUsable()
         while block.framesWritten < block.frames.count {
@@ -166,9 +166,13 @@ extension LogStore {
             do throws(StorageError) {
                 try ready.file.write(block, at: 0)
             } catch {
-                // The spare stays the spare: a later try writes its header block again.
-                if error.isNoSpace { throw error.wal("write a segment's header") }
-                throw poison(error, "write a segment's header")
+                // Where there is no room the spare stays the spare, and a later try writes its header block again. Else it
+                // goes: nothing is in it, and another may come to lie where the disk is well.
+                if !error.isNoSpace {
+                    spare = nil
+                    dropSpare(ready.file)
+                }
+                throw error.wal("write a segment's header")
             }
             let segment = Segment(base: base, sequence: header.sequence, directory: directory, state: .active)
             let next = WritableSegment(

@@ -29,6 +29,13 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     /// A clean close is recorded without syncing what was written.
     package static let closesWithoutSync = Self(rawValue: 1 << 8)
 
+    /// The superblock hears of a roll before the new segment's name is on stable storage.
+    package static let recordsRollBeforeNames = Self(rawValue: 1 << 27)
+    /// What is written while a sync runs passes for synced.
+    package static let marksEndAfterSync = Self(rawValue: 1 << 28)
+    /// A sync that failed is made again, as if the second one's success meant anything.
+    package static let retriesFailedSync = Self(rawValue: 1 << 29)
+
     // MARK: Superblock and truncation
 
     /// Superblock updates are not synced.
@@ -42,8 +49,27 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     /// A new log's names are not made durable.
     package static let createsWithoutDirectorySync = Self(rawValue: 1 << 13)
 
+    /// The superblock's generation stays the same.
+    package static let reusesGeneration = Self(rawValue: 1 << 30)
+    /// Of two superblock slots, of which one is damaged, the other is overwritten first.
+    package static let overwritesWholeSlotFirst = Self(rawValue: 1 << 31)
+    /// A truncation removes the segment that holds the new first event, too.
+    package static let removesFirstSegmentKept = Self(rawValue: 1 << 36)
+    /// After an update that could not be written memory says that it was.
+    package static let keepsUnwrittenUpdate = Self(rawValue: 1 << 37)
+
     // MARK: Recovery
 
+    /// Reading takes a frame whose header fails its checksum.
+    package static let ignoresHeaderChecksum = Self(rawValue: 1 << 38)
+    /// A watermark behind the end proves nothing.
+    package static let ignoresWatermarks = Self(rawValue: 1 << 39)
+    /// Segments behind a torn tail stay.
+    package static let keepsTornSegments = Self(rawValue: 1 << 55)
+    /// The epoch of an open is not written down before the first append.
+    package static let skipsRecordingEpoch = Self(rawValue: 1 << 56)
+    /// A file that ends before its own size is taken for a log that ends there.
+    package static let trustsShortRead = Self(rawValue: 1 << 57)
     /// Recovery takes a frame whose body fails its checksum.
     package static let ignoresBodyChecksum = Self(rawValue: 1 << 14)
     /// Reading takes a frame that is not linked to the one before it.
@@ -106,6 +132,8 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
 
     // MARK: Checkpoints and retention
 
+    /// A checkpoint is overwritten where it lies.
+    package static let overwritesCheckpoint = Self(rawValue: 1 << 58)
     /// A checkpoint takes its name before its file is synced.
     package static let checkpointsWithoutSync = Self(rawValue: 1 << 48)
     /// A checkpoint's new name is not made durable.
@@ -120,4 +148,15 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     package static let dropsPastCheckpoints = Self(rawValue: 1 << 53)
     /// Recovery doesn't ask the checkpoints what must be there.
     package static let ignoresCheckpointsAsProof = Self(rawValue: 1 << 54)
+
+    // MARK: Group commit, in the layer above
+
+    /// Who waits for durability is answered once the event is written.
+    package static let answersBeforeSync = Self(rawValue: 1 << 59)
+    /// A sync wakes those whom the next one covers.
+    package static let wakesNextGeneration = Self(rawValue: 1 << 60)
+    /// A shutdown leaves what is queued.
+    package static let dropsQueueAtShutdown = Self(rawValue: 1 << 61)
+    /// A failure wakes nobody.
+    package static let leavesWaitersAsleep = Self(rawValue: 1 << 63)
 }

@@ -11,7 +11,7 @@ package final class SuperblockFile: Sendable {
     package init(_ file: any StorageFile, best: Int? = nil, flaws: StoreFlaws = []) {
         self.file = file
         self.flaws = flaws
-        last = Guarded(best ?? 1)
+        last = Guarded(flaws.contains(.overwritesWholeSlotFirst) ? 1 - (best ?? 0) : best ?? 1)
     }
 
     /// Makes the file of a new log, whole or not at all: written aside, synced, renamed. The directory is synced by the caller.
@@ -28,7 +28,7 @@ package final class SuperblockFile: Sendable {
         return SuperblockFile(file, flaws: flaws)
     }
 
-    /// Writes and syncs one slot, then the other: at any moment one of them is whole.
+    /// Writes and syncs one slot, then the other: at any moment one of them is whole, also after a call that failed.
     package func write(_ superblock: Superblock) throws(StorageError) {
         let block = superblock.encode()
         let second = last.withLock { $0 }
@@ -37,6 +37,8 @@ package final class SuperblockFile: Sendable {
             let skips: StoreFlaws =
                 slot == second ? .skipsSyncOfSuperblock : [.skipsSyncOfSuperblock, .writesBothSlotsAtOnce]
             if flaws.isDisjoint(with: skips) { try file.sync() }
+            // Should the next write fail, this one is whole and newest, and the other one is not.
+            last.withLock { $0 = slot }
         }
     }
 
@@ -60,7 +62,12 @@ package final class SuperblockFile: Sendable {
     package static func read(_ file: any StorageFile) throws(StorageError) -> Content {
         var slots: [Result<Superblock, Superblock.Failure>] = []
         for number in 0..<2 {
-            let block = try file.readBlock(at: UInt64(number * Layout.blockSize), size: Layout.blockSize)
+            let offset = UInt64(number * Layout.blockSize)
+            let block = try file.readBlock(at: offset, size: Layout.blockSize)
+            // A file that ends before its own size tells nothing of what is in it.
+            if block == nil, try file.size() >= offset + UInt64(Layout.blockSize) {
+                throw StorageError(.read, FileNames.superblock, errno: ErrorNumber.io)
+            }
             slots.append(
                 Result { () throws(Superblock.Failure) in
                     guard let block else { throw .tooShort }

@@ -1,4 +1,5 @@
 internal import SegmentStore
+internal import Synchronization
 internal import WalPlatform
 
 extension LogCore {
@@ -36,6 +37,11 @@ extension LogCore {
     /// Whether the event can't be written now for want of room.
     private func isStuck(_ lsn: UInt64) -> Bool { store.writtenLSN < lsn && queue.isDiskFull }
 
+    /// Whether the event can't be made durable now.
+    private func isSyncStuck(_ lsn: UInt64) -> Bool {
+        signals.isSyncStuck.load(ordering: .acquiring) && store.durableLSN < lsn
+    }
+
     func checkAssigned(_ lsn: UInt64) throws(WalError) {
         // Of a log opened for reading the queue knows no more than what was there then.
         let newest = options.readOnly ? store.writtenLSN : queue.lastAssigned
@@ -67,7 +73,7 @@ extension LogCore {
             try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
             if try leadDurably(ticket) { return }
-            if isStuck(lsn) { throw diskFullError }
+            if isStuck(lsn) || isSyncStuck(lsn) { throw diskFullError }
             word.wait(while: seen)
             hasSlept = true
         }
@@ -88,6 +94,10 @@ extension LogCore {
         // No commit would ever bring it.
         guard lsn <= queue.lastAssigned else {
             throw WalError(.truncated, "LSN \(lsn) was cut off by truncate(after:)", path: path, lsns: lsn.range)
+        }
+        if store.environment.flaws.contains(.answersBeforeSync) {
+            try committer.write(through: lsn)
+            return true
         }
         try committer.commitDurably(needed: lsn)
         return store.durableLSN >= lsn
@@ -128,11 +138,12 @@ extension LogCore {
             try checkNotCut(ticket)
             try checkAlive(waitingFor: lsn)
             try await signals.tasks.wait(for: .durable(lsn)) {
-                store.durableLSN >= lsn || self.isDead(lsn) || self.isCut(ticket)
+                store.durableLSN >= lsn || self.isDead(lsn) || self.isSyncStuck(lsn) || self.isCut(ticket)
             } started: {
                 queue.requestCommit(sync: true)
             }
             if store.durableLSN < lsn { try throwIfStuck(ticket) }
+            if isSyncStuck(lsn) { throw diskFullError }
         }
         try checkNotCut(ticket)
     }

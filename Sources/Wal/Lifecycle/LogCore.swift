@@ -88,6 +88,7 @@ final class LogCore: Sendable {
         }
         environment.monotonic = SystemClock.monotonicNanoseconds
         environment.processorCount = SystemProcessors.count
+        environment.flaws = options.flaws
         environment.spawn = { body in (try? SystemThread(name: "wal-ahead", body)) != nil }
         return environment
     }

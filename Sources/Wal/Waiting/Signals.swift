@@ -39,6 +39,8 @@ final class Signals: Sendable {
     let failure = SharedError()
     /// The last time a write found no room.
     let diskFull = SharedError()
+    /// Whether the last sync could not be done and is to be tried again.
+    let isSyncStuck = Atomic<Bool>(false)
     /// How often a write found no room.
     let diskFullAttempts = Atomic<UInt64>(0)
     private let queue: AppendQueue

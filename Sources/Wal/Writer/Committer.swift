@@ -108,7 +108,7 @@ final class Committer: Sendable {
             do throws(WalError) {
                 try store.sync()
             } catch {
-                throw failed(error)
+                throw failedSync(error)
             }
             counters.syncs.increment()
             if let hub {
@@ -116,7 +116,9 @@ final class Committer: Sendable {
                 hub.post(.synced(durableLSN: LSN(store.durableLSN), duration: duration))
             }
         }
-        signals.durable[generation].bumpAndWakeAll()
+        noteSynced()
+        let flaws = store.environment.flaws
+        signals.durable[flaws.contains(.wakesNextGeneration) ? generation &+ 1 : generation].bumpAndWakeAll()
         if store.durableLSN != before {
             signals.followers.durableMoved()
             maintenance.noteDurable()
@@ -146,18 +148,35 @@ final class Committer: Sendable {
         do throws(WalError) {
             try store.rewriteUnvouched()
         } catch {
-            throw failed(error)
+            throw failedSync(error)
         }
         signals.followers.durableMoved()
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
     }
 
-    /// Whether the cause may pass by itself and left the block as it was: no room, or no descriptor for a new segment.
+    /// Whether the cause may pass by itself and left the block as it was: no room, or a new segment that can't be made now.
     private func isPassing(_ error: WalError) -> Bool {
-        store.failure == nil && (error.code == .diskFull || error.code == .tooManyOpenFiles)
+        store.failure == nil && error.code != .closed && error.code != .tooLarge
     }
 
-    /// Turns an error of a writing step into the log's state: out of room, which passes, or failed, which stays.
+    /// A sync that could not be done, and is tried again as a write that found no room is.
+    private func failedSync(_ error: WalError) -> WalError {
+        if isPassing(error) {
+            signals.isSyncStuck.store(true, ordering: .releasing)
+            // Nobody waits for a sync that does not come.
+            queue.limitSync(to: 0)
+        }
+        return failed(error)
+    }
+
+    private func noteSynced() {
+        guard signals.isSyncStuck.load(ordering: .acquiring) else { return }
+        signals.isSyncStuck.store(false, ordering: .releasing)
+        // Where writes are stuck as well, the first that succeeds says so.
+        if store.writtenLSN == queue.lastAssigned, queue.setDiskFull(false) { signals.wakeEverybody() }
+    }
+
+    /// Turns an error of a writing step into the log's state: out of room or the like, which passes, or failed, which stays.
     private func failed(_ error: WalError) -> WalError {
         if isPassing(error) {
             signals.diskFull.set(error)
@@ -183,7 +202,7 @@ final class Committer: Sendable {
             hub?.post(.error(first))
             hub?.post(.lifecycle(.failed))
         }
-        signals.wakeEverybody()
+        if !store.environment.flaws.contains(.leavesWaitersAsleep) { signals.wakeEverybody() }
         return first.asFailure
     }
 }

@@ -128,9 +128,9 @@ struct MaintenanceThread: ~Copyable {
             _ = step(settlingAt: 1)
             return
         }
-        recordedLSN = now.durable
         do throws(WalError) {
             try core.maintenanceLock.withLock { () throws(WalError) in try store.recordWatermark() }
+            recordedLSN = now.durable
         } catch {
             failed(error)
         }

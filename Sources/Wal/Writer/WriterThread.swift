@@ -147,8 +147,11 @@ struct WriterThread: ~Copyable {
             return .sleep(nanoseconds: retriesAt - now)
         }
         state.pointee.wantsRetry = false
+        // Also where the policy would never ask for a sync: somebody did, and no append is accepted until it is done.
+        if core.signals.isSyncStuck.load(ordering: .acquiring), queue.phase == .open { return .syncWritten }
         if queue.phase == .draining {
-            guard isEmpty && isSettled else { return .commitDurably }
+            let isDone = isEmpty && isSettled || core.options.flaws.contains(.dropsQueueAtShutdown)
+            guard isDone else { return .commitDurably }
             let left = nanosecondsForConsumers(now: now)
             return left > 0 ? .sleep(nanoseconds: left) : .closeCleanly
         }

@@ -88,11 +88,12 @@ struct FramesFile {
     }
 
     /// Follows the chain and says how it ends: the number of whole frames and the fault.
-    func walk(_ bytes: [UInt8]) throws -> (frames: Int, fault: FrameFault?) {
+    func walk(_ bytes: [UInt8], flaws: StoreFlaws = []) throws -> (frames: Int, fault: FrameFault?) {
         disk.replaceContents(of: "/segment", with: bytes)
         let file = try disk.backend.open("/segment", .readOnly)
         let window = ByteWindow(file, limit: min(UInt64(bytes.count), header.framesLimit))
         var chain = FrameChain(header)
+        chain.flaws = flaws
         var count = 0
         while true {
             switch try chain.check(window) {
@@ -178,6 +179,25 @@ struct FramesFile {
             FrameFault.allCases.map(\.rawValue) == [
                 "absent", "header", "kind", "length", "lsn", "link", "epoch", "watermark", "body", "block",
             ])
+    }
+
+    /// Each check alone keeps something from passing that no other would.
+    @Test(arguments: [
+        StoreFlaws.ignoresHeaderChecksum, .ignoresBodyChecksum, .ignoresLink, .ignoresEpoch,
+    ])
+    func everyCheckIsNeeded(_ flaw: StoreFlaws) throws {
+        var file = FramesFile()
+        let offset = (file.offsets.last ?? 0) + 128
+        var frame = file.frame(3)
+        if flaw == .ignoresLink { frame.link ^= 1 }
+        if flaw == .ignoresEpoch { frame.epoch = 7 }
+        var bytes = FramesFile.encode(
+            frame, body: [UInt8](repeating: 9, count: 60), salt: file.header.salt, offset: offset)
+        if flaw == .ignoresHeaderChecksum { bytes[33] ^= 1 }
+        if flaw == .ignoresBodyChecksum { bytes[70] ^= 1 }
+        file.bytes.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+        #expect(try file.walk(file.bytes).frames == 3)
+        #expect(try file.walk(file.bytes, flaws: flaw).frames == 4)
     }
 
     @Test func aFillerHasNoEventsAndIsSteppedOver() throws {

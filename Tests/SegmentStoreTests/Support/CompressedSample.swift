@@ -35,8 +35,9 @@ struct CompressedSample {
             _ = try log.store.rotate()
             try log.maintain()
         }
-        events[log.store.writtenLSN + 1] = [1, 2, 3]
-        try log.append([[1, 2, 3]])
+        let last = StoreSample.event(log.store.writtenLSN + 1, size: 3)
+        events[log.store.writtenLSN + 1] = last
+        try log.append([last])
         try log.store.closeCleanly()
         self.events = events
         self.bases = bases
