@@ -42,6 +42,7 @@ package struct RecoveryApply {
     }
 
     private mutating func apply() throws(StorageError) -> Result {
+        try confirmSuperblock()
         var superblock = plan.superblock
         try removeLeftovers()
         try removeTwins()
@@ -73,6 +74,19 @@ package struct RecoveryApply {
     }
 
     private func path(_ name: String) -> String { directory + "/" + name }
+
+    /// Segments below the low mark go because the superblock says so. A process that was killed may have left that
+    /// superblock in the page cache only: were it lost after the files, the log would miss them.
+    private mutating func confirmSuperblock() throws(StorageError) {
+        let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }
+        guard !goes.isEmpty, !plan.isNew, !plan.mustRebuildSuperblock else { return }
+        let file = SuperblockFile(
+            try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot, flaws: flaws)
+        plan.superblock.generation += 1
+        try file.write(plan.superblock)
+        try file.close()
+        plan.superblockSlot = nil
+    }
 
     /// An unfinished file that comes back is a leftover again, so its going needs no sync. Of the segments below the low mark
     /// none may come back alone, should the superblock be lost.
