@@ -115,8 +115,9 @@ package struct RecoveryApply {
         } catch  where error.isNotFound {
             superblock.generation = 1
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
-            if !flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         }
+        // Also of one that was there: a process killed after it had made it may not have come to this.
+        if !flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
         superblock.incarnation = environment.random()
         superblock.isClean = false
