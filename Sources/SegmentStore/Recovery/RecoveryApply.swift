@@ -65,7 +65,9 @@ package struct RecoveryApply {
         }
         try discardTorn(tag: superblock.epoch)
         // A cut that was decided and of which nothing is left to do: but the names it gave may not be on stable storage yet.
-        if superblock.cutKind != .none { try storage.syncDirectory(directory) }
+        // Nor may those of a log that a process was killed while it made.
+        let isYoung = plan.superblock.epoch == 0 && !flaws.contains(.createsWithoutDirectorySync)
+        if superblock.cutKind != .none || isYoung { try storage.syncDirectory(directory) }
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.generation += 1

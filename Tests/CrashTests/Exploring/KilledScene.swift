@@ -4,7 +4,7 @@ import WalSimulation
 /// A log in which one operation is cut short by a kill, and which the next process goes on with.
 struct KilledScene {
     enum Operation: String, Sendable, CaseIterable {
-        case write, sync, maintain, truncateBefore, truncateAfter, cutEverything, retain
+        case create, write, sync, maintain, truncateBefore, truncateAfter, cutEverything, retain
         case saveCheckpoint, removeCheckpoint, close, open
     }
 
@@ -22,7 +22,7 @@ struct KilledScene {
     /// The trace of the operation and of the life behind it; nil if it was over before so many calls.
     mutating func trace(of operation: Operation, killedAfter calls: Int) throws -> DiskTrace? {
         var watch = Watch(disk)
-        var store: LogStore? = try open(watch)
+        var store = operation == .create ? nil : try open(watch)
         if let store { try prepare(store, operation) }
         if operation == .open { store = nil }
         disk.startRecording(after: marks)
@@ -130,7 +130,7 @@ struct KilledScene {
         case .saveCheckpoint: try change(store, CheckpointChange(name: 1, number: 2, lsn: 9))
         case .removeCheckpoint: try change(store, CheckpointChange(name: 0, number: 2, lsn: nil))
         case .close: try store.closeCleanly()
-        case .open: break
+        case .create, .open: break
         }
     }
 
