@@ -9,7 +9,7 @@ import WalSimulation
 struct CrashExplorationTests {
     private static let variables = ProcessInfo.processInfo.environment
     private static let firstSeed = variables["WAL_SEED"].flatMap { UInt64($0) } ?? 1
-    private static let statesPerWorkload = variables["WAL_CRASH_STATES"].flatMap { Int($0) } ?? 65_000
+    private static let statesPerWorkload = variables["WAL_CRASH_STATES"].flatMap { Int($0) } ?? 56_000
 
     @Test func `Together the workloads explore at least 2,000,000 states`() {
         let count = Workload.everything.count * Self.statesPerWorkload
