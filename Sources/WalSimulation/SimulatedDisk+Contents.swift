@@ -34,6 +34,15 @@ extension SimulatedDisk {
         withState { $0.perform(.corrupt(path, offset: offset, mask: mask)) }
     }
 
+    /// What programs see of all files now, to be compared with what they see later.
+    package func snapshot() -> DiskSnapshot {
+        withState { state in
+            var files: [String: FileContent] = [:]
+            for (path, id) in state.model.linkedFiles { files[path] = state.model.files[id]?.content }
+            return DiskSnapshot(files: files)
+        }
+    }
+
     /// A digest of all names, sizes and bytes as programs see them now.
     ///
     /// Reads everything.

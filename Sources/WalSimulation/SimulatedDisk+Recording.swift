@@ -5,7 +5,7 @@ extension SimulatedDisk {
     package func startRecording(after marks: some Sequence<TraceMark> = []) {
         let marks = Array(marks)
         withState { state in
-            state.recording = DiskTrace(base: state.model.withoutHandles(), earlierMarks: marks)
+            state.recording = DiskTrace(base: state.crashable.withoutHandles(), earlierMarks: marks)
         }
     }
 
@@ -20,6 +20,13 @@ extension SimulatedDisk {
             let trace = state.recording
             state.recording = nil
             return trace
+        }
+    }
+
+    /// The marks of the trace so far, without those of earlier lives.
+    package var recordedMarks: [TraceMark] {
+        withState { state in
+            state.recording?.events.compactMap { if case .mark(let mark) = $0 { mark } else { nil } } ?? []
         }
     }
 

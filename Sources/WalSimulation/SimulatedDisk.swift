@@ -24,22 +24,27 @@ public final class SimulatedDisk: Sendable {
         var locks: [Int: Int] = [:]
         var lastHolder = 0
         var recording: DiskTrace?
+
+        /// The model, with what is durable kept up.
+        var crashable: DiskModel { model.settlesAtOnce ? model.settled() : model }
     }
 
     private let state: Guarded<State>
 
     /// Makes an empty disk.
     ///
-    /// - Parameter sectorSize: What the device writes whole; 512 bytes unless told.
-    public convenience init(sectorSize: SectorSize = .bytes512) {
-        self.init(DiskModel(sectorSize: sectorSize.rawValue))
+    /// - Parameters:
+    ///   - sectorSize: What the device writes whole; 512 bytes unless told.
+    ///   - directoryRules: What makes a name durable; only a sync of its directory unless told.
+    public convenience init(sectorSize: SectorSize = .bytes512, directoryRules: DirectoryRules = .strict) {
+        self.init(DiskModel(sectorSize: sectorSize.rawValue, directoryRules: directoryRules))
     }
 
     /// Makes a copy of a disk as programs see it now, with what is pending on it, without its locks and open files.
     ///
     /// The two are independent from then on.
     public convenience init(startingFrom image: SimulatedDisk) {
-        let (model, capacity) = image.withState { ($0.model, $0.capacity) }
+        let (model, capacity) = image.withState { ($0.crashable, $0.capacity) }
         self.init(model.withoutHandles(), capacity: capacity)
     }
 
@@ -76,6 +81,20 @@ public final class SimulatedDisk: Sendable {
         withState { $0.model.files.values.reduce(0) { $0 + $1.handles } }
     }
 
+    /// Whether everything is durable at once, which takes less time and memory where no power cut is to come.
+    ///
+    /// Set it before anything is pending: what is pending when it is set counts as durable.
+    package var settlesAtOnce: Bool {
+        get { withState { $0.model.settlesAtOnce } }
+        set {
+            withState { state in
+                guard state.model.settlesAtOnce != newValue else { return }
+                state.model = state.model.settled()
+                state.model.settlesAtOnce = newValue
+            }
+        }
+    }
+
     /// Ways to break the disk's promises, so that tests can show they would notice.
     package var flaws: DiskFlaws {
         get { withState { $0.model.flaws } }
@@ -92,7 +111,7 @@ public final class SimulatedDisk: Sendable {
     ///   - choice: What of the unsynced survives.
     ///   - seed: Which random choice; the same seed on an equal disk gives the same result.
     public func crash(_ choice: CrashChoice, seed: UInt64 = 0) -> SimulatedDisk {
-        let (model, capacity) = withState { ($0.model, $0.capacity) }
+        let (model, capacity) = withState { ($0.crashable, $0.capacity) }
         let plan = ChoicePlan(model)
         var vector: [Int]
         switch choice {
@@ -105,7 +124,7 @@ public final class SimulatedDisk: Sendable {
 
     /// The number of different disks a power cut now could leave, at most; `Int.max` if it is that or more.
     package var crashCombinations: Int {
-        ChoicePlan(withState { $0.model }).combinations
+        ChoicePlan(withState { $0.crashable }).combinations
     }
 
     /// All work on the disk, one at a time.

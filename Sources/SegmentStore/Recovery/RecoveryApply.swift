@@ -42,6 +42,7 @@ package struct RecoveryApply {
     }
 
     private mutating func apply() throws(StorageError) -> Result {
+        try confirmSuperblock()
         var superblock = plan.superblock
         try removeLeftovers()
         try removeTwins()
@@ -64,7 +65,9 @@ package struct RecoveryApply {
         }
         try discardTorn(tag: superblock.epoch)
         // A cut that was decided and of which nothing is left to do: but the names it gave may not be on stable storage yet.
-        if superblock.cutKind != .none { try storage.syncDirectory(directory) }
+        // Nor may those of a log that a process was killed while it made.
+        let isYoung = plan.superblock.epoch == 0 && !flaws.contains(.createsWithoutDirectorySync)
+        if superblock.cutKind != .none || isYoung { try storage.syncDirectory(directory) }
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.generation += 1
@@ -73,6 +76,19 @@ package struct RecoveryApply {
     }
 
     private func path(_ name: String) -> String { directory + "/" + name }
+
+    /// Segments below the low mark go because the superblock says so. A process that was killed may have left that
+    /// superblock in the page cache only: were it lost after the files, the log would miss them.
+    private mutating func confirmSuperblock() throws(StorageError) {
+        let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }
+        guard !goes.isEmpty, !plan.isNew, !plan.mustRebuildSuperblock else { return }
+        let file = SuperblockFile(
+            try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot, flaws: flaws)
+        plan.superblock.generation += 1
+        try file.write(plan.superblock)
+        try file.close()
+        plan.superblockSlot = nil
+    }
 
     /// An unfinished file that comes back is a leftover again, so its going needs no sync. Of the segments below the low mark
     /// none may come back alone, should the superblock be lost.
@@ -101,8 +117,9 @@ package struct RecoveryApply {
         } catch  where error.isNotFound {
             superblock.generation = 1
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
-            if !flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         }
+        // Also of one that was there: a process killed after it had made it may not have come to this.
+        if !flaws.contains(.createsWithoutDirectorySync) { try storage.syncDirectory(directory) }
         superblock.epoch = max(superblock.epoch, plan.newestEpoch) + 1
         superblock.incarnation = environment.random()
         superblock.isClean = false

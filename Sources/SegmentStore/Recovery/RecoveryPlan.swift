@@ -97,6 +97,7 @@ package struct RecoveryPlan: Sendable {
     package var newestWatermark: UInt64 = 0
     package var segmentsScanned = 0
     package var bytesScanned: UInt64 = 0
+    package var rows = RecoveryRows()
 
     package init(
         superblock: Superblock, end: Mark, tally: SegmentTally, outcome: RecoveryReport.Outcome
@@ -117,9 +118,11 @@ package struct RecoveryPlan: Sendable {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
         cutBytes += bytesDiscarded
-        return RecoveryReport(
+        var report = RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,
             bytesCut: cutBytes, quarantined: quarantined, notKept: notKept, removed: leftovers, damage: damage)
+        report.rows = rows
+        return report
     }
 }

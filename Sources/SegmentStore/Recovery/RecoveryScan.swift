@@ -74,7 +74,7 @@ package struct RecoveryScan {
             if superblock.cutKind != .none, chain.nextLSN > superblock.cut { break }
             let successor = try successorHeader(index, chain: chain)
             if let successor {
-                // RecoveryTable: "rolled".
+                plan.rows.insert(row: RecoveryTable.rolled)
                 found[index].end = chain.mark(in: found[index].base)
                 found[index].isSealed = try headers.hasFooter(
                     file, identity: superblock.identity, sequence: found[index].sequence)
@@ -92,6 +92,7 @@ package struct RecoveryScan {
             }
             let check = try attempt("read a segment") { () throws(StorageError) in try chain.check(window) }
             if case .whole(let frame, let body) = check, tally.add(frame, at: chain.offset, body: body) != nil {
+                plan.rows.insert(row: RecoveryTable.wholeFrame)
                 plan.bytesScanned += UInt64(frame.size)
                 plan.newestEpoch = max(plan.newestEpoch, frame.epoch)
                 plan.newestWatermark = max(plan.newestWatermark, frame.watermark)
@@ -196,7 +197,9 @@ package struct RecoveryScan {
         let evidence = TailEvidence(
             successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
-        switch RecoveryTable.verdict(for: evidence) {
+        let row = RecoveryTable.index(for: evidence)
+        plan.rows.insert(row: row)
+        switch RecoveryTable.rows[row].verdict {
         case .corruption:
             return try corruption(
                 at: index, lsn: chain.nextLSN, offset: chain.offset, claimed: claimed ?? chain.nextLSN,

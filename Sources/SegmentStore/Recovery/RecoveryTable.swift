@@ -77,10 +77,26 @@ package enum RecoveryTable {
             isFollowed: true, verdict: .tornTail),
     ]
 
+    /// The places of the rows that recovery reaches without the table.
+    static let rolled = 0
+    static let wholeFrame = 1
+
     /// The verdict of the one row that matches.
     package static func verdict(for evidence: TailEvidence) -> TailVerdict {
-        for row in rows where row.matches(evidence) { return row.verdict }
+        rows[index(for: evidence)].verdict
+    }
+
+    static func index(for evidence: TailEvidence) -> Int {
+        for (index, row) in rows.enumerated() where row.matches(evidence) { return index }
         // The rows cover all combinations, which the test of this table proves.
         preconditionFailure("the recovery table has a gap: \(evidence)")
     }
+}
+
+/// Which rows of the table a recovery came to, for tests to show that they reach them all.
+package struct RecoveryRows: Sendable, Hashable {
+    private var bits: UInt8 = 0
+
+    package func contains(row: Int) -> Bool { bits & 1 << row != 0 }
+    mutating func insert(row: Int) { bits |= 1 << row }
 }

@@ -43,6 +43,8 @@ public struct RecoveryReport: Sendable, Hashable {
     public var removed: [String]
     /// The damage, if any was found.
     public var damage: WalError?
+    /// The rows of the recovery table it came to.
+    package var rows = RecoveryRows()
 }
 
 /// One segment of a log.

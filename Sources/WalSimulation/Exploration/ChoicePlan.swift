@@ -100,7 +100,7 @@ struct ChoicePlan {
 
     /// A disk on which the chosen names are durable, with the durable bytes of every file they lead to.
     func named(_ vector: [Int]) -> DiskModel {
-        var result = DiskModel(sectorSize: model.sectorSize)
+        var result = DiskModel(sectorSize: model.sectorSize, directoryRules: model.directoryRules)
         result.flaws = model.flaws
         var resolved = model.directories.mapValues(\.durable)
         for index in 0..<namePoints where vector[index] != 0 {
@@ -142,7 +142,10 @@ struct ChoicePlan {
         guard case .sector(_, let index) = points[point].kind, let versions = file.node.sectors[index] else { return }
         let offset = index * model.sectorSize
         guard value <= versions.count else {
-            content.patch(at: offset, garbage(file.id, index), limit: content.size)
+            var bytes = garbage(file.id, index)
+            // Without its magic number a file is not known for the program's own, and no program may touch it then.
+            if index == 0, let newest = versions.last { bytes.replaceSubrange(..<8, with: newest.bytes[..<8]) }
+            content.patch(at: offset, bytes, limit: content.size)
             return
         }
         let version = versions[value - 1]

@@ -13,11 +13,18 @@ package struct CrashExplorer: Sendable {
         package var seed: UInt64 = 1
         /// Leaves out points whose states, with the same marks, are all visited at the next point.
         package var skipsCoveredPoints = true
+        /// Leaves out states whose disk, after the same marks, was visited at another point, and what came just before a
+        /// mark of something durable: the same disks, of which less must hold.
+        package var skipsRepeatedStates = false
 
-        package init(statesPerPoint: Int = 128, seed: UInt64 = 1, skipsCoveredPoints: Bool = true) {
+        package init(
+            statesPerPoint: Int = 128, seed: UInt64 = 1, skipsCoveredPoints: Bool = true,
+            skipsRepeatedStates: Bool = false
+        ) {
             self.statesPerPoint = max(statesPerPoint, 4)
             self.seed = seed
             self.skipsCoveredPoints = skipsCoveredPoints
+            self.skipsRepeatedStates = skipsRepeatedStates
         }
     }
 
@@ -30,6 +37,8 @@ package struct CrashExplorer: Sendable {
         package var exhaustivePoints = 0
         /// Crash points left out because the next one has all their states.
         package var coveredPoints = 0
+        /// States left out because an equal disk was visited after the same marks.
+        package var repeatedStates = 0
 
         package init() {}
     }
@@ -65,23 +74,36 @@ package struct CrashExplorer: Sendable {
         var report = Report()
         var model = trace.base
         var markCount = trace.earlierMarks.count
+        var seen = SeenStates()
+        var plan = ChoicePlan(model)
+        // Whether every state of this point was visited at an earlier one.
+        var isVisited = false
         for count in 0...trace.events.count {
-            let plan = ChoicePlan(model)
-            var isCovered = false
-            if count < trace.events.count {
-                switch trace.events[count] {
-                case .mark: break
-                case .operation(let operation):
-                    try model.apply(operation)
-                    isCovered = options.skipsCoveredPoints && operation.onlyAddsStates && isExhaustive(model)
-                }
+            let event = count < trace.events.count ? trace.events[count] : nil
+            var next: ChoicePlan?
+            var isCovered = options.skipsRepeatedStates && isVisited
+            if case .operation(let operation)? = event {
+                try model.apply(operation)
+                let following = ChoicePlan(model)
+                next = following
+                if options.skipsCoveredPoints, operation.onlyAddsStates, isExhaustive(following) { isCovered = true }
+                if !operation.onlyRemovesStates { isVisited = false }
             }
+            if options.skipsRepeatedStates, case .mark(.acknowledge)? = event { isCovered = true }
             if isCovered {
                 report.coveredPoints += 1
             } else {
-                try explore(plan, events: count, marks: marks[..<markCount], &report, visit)
+                try explore(plan, events: count, marks: marks[..<markCount], &seen, &report, visit)
+                if isExhaustive(plan), case .operation(let operation)? = event, operation.onlyRemovesStates {
+                    isVisited = true
+                }
             }
-            if count < trace.events.count, case .mark = trace.events[count] { markCount += 1 }
+            if case .mark? = event {
+                markCount += 1
+                seen.removeAll()
+                isVisited = false
+            }
+            if let next { plan = next }
         }
         return report
     }
@@ -105,15 +127,21 @@ package struct CrashExplorer: Sendable {
         return State(disk: SimulatedDisk(image), marks: marks[..<markCount], point: point)
     }
 
-    private func isExhaustive(_ model: DiskModel) -> Bool {
-        ChoicePlan(model).combinations <= options.statesPerPoint
+    private func isExhaustive(_ plan: ChoicePlan) -> Bool {
+        plan.combinations <= options.statesPerPoint
     }
 
     private func explore(
-        _ plan: ChoicePlan, events: Int, marks: ArraySlice<TraceMark>, _ report: inout Report, _ visit: Visitor
+        _ plan: ChoicePlan, events: Int, marks: ArraySlice<TraceMark>, _ seen: inout SeenStates,
+        _ report: inout Report, _ visit: Visitor
     ) throws {
         report.points += 1
+        if options.skipsRepeatedStates { seen.know(plan) }
         let show = { (image: DiskModel, choice: CrashPoint.Choice) throws in
+            if options.skipsRepeatedStates, !seen.insert(image) {
+                report.repeatedStates += 1
+                return
+            }
             let point = CrashPoint(events: events, choice: choice)
             do {
                 try visit(State(disk: SimulatedDisk(image), marks: marks, point: point))
@@ -122,7 +150,7 @@ package struct CrashExplorer: Sendable {
             }
             report.states += 1
         }
-        if plan.combinations <= options.statesPerPoint {
+        if isExhaustive(plan) {
             report.exhaustivePoints += 1
             try exhaust(plan, show)
         } else {

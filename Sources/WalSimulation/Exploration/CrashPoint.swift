@@ -41,6 +41,28 @@ package struct CrashPoint: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// A number that follows from the point alone, the same in every process.
+    package var hash: UInt64 {
+        var hash = UInt64(events) &+ 1
+        func add(_ kind: UInt64, _ value: UInt64) {
+            var generator = SeededGenerator(seed: hash ^ (kind << 56) ^ value)
+            hash = generator.next()
+        }
+        switch choice {
+        case .none: add(1, 0)
+        case .all: add(2, 0)
+        case .allBut(let point): add(3, UInt64(point))
+        case .only(let point): add(4, UInt64(point))
+        case .random(let seed): add(5, seed)
+        case .values(let values):
+            // As the text has it: zeros at the end are left out, and all of them is `none`.
+            let count = (values.lastIndex { $0 != 0 } ?? -1) + 1
+            if count == 0 { add(1, 0) }
+            for value in values.prefix(count) { add(6, UInt64(value)) }
+        }
+        return hash
+    }
+
     private static func text(_ values: [Int]) -> String {
         let count = (values.lastIndex { $0 != 0 } ?? -1) + 1
         return count == 0 ? "none" : values.prefix(count).map(String.init).joined(separator: ".")

@@ -50,6 +50,17 @@ struct DirectoryNode: Sendable {
         pending.append(change)
     }
 
+    /// A change that is durable at once.
+    mutating func changeThrough(_ change: NameChange) {
+        change.apply(to: &entries)
+    }
+
+    /// Takes the names that programs see for durable.
+    mutating func settle() {
+        durable = entries
+        pending = []
+    }
+
     /// Adds a durable name, past all pending changes.
     mutating func plant(_ link: Link) {
         entries[link.name] = link.entry

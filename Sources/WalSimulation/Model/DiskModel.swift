@@ -6,14 +6,20 @@ import WalPlatform
 /// Methods named like calls of the seam do what the call does; they throw before they change anything.
 struct DiskModel: Sendable {
     let sectorSize: Int
+    let directoryRules: DirectoryRules
     var flaws = DiskFlaws()
+    /// Everything is durable at once, and nothing is noted of what came before: for disks whose power never fails.
+    ///
+    /// What is durable is not kept up; `settled` takes it from what programs see.
+    var settlesAtOnce = false
     var files: [Int: FileNode] = [:]
     var directories: [String: DirectoryNode] = ["/": DirectoryNode()]
     /// The order of all changes; also gives files their numbers.
     private(set) var sequence = 0
 
-    init(sectorSize: Int) {
+    init(sectorSize: Int, directoryRules: DirectoryRules = .strict) {
         self.sectorSize = sectorSize
+        self.directoryRules = directoryRules
     }
 
     mutating func nextSequence() -> Int {
@@ -30,9 +36,23 @@ struct DiskModel: Sendable {
         return file
     }
 
+    /// What programs see of a file.
+    func content(
+        _ id: Int, _ operation: StorageError.Operation, _ path: String
+    ) throws(StorageError) -> FileContent {
+        guard let content = files[id]?.content else {
+            throw StorageError(operation, path, errno: ErrorNumber.badDescriptor)
+        }
+        return content
+    }
+
     mutating func write(_ id: Int, at offset: Int, _ bytes: UnsafeRawBufferPointer) {
         let sequence = nextSequence()
-        files[id]?.write(at: offset, bytes, sequence: sequence, sectorSize: sectorSize)
+        if settlesAtOnce {
+            files[id]?.writeThrough(at: offset, bytes, sectorSize: sectorSize)
+        } else {
+            files[id]?.write(at: offset, bytes, sequence: sequence, sectorSize: sectorSize)
+        }
     }
 
     mutating func setSize(_ id: Int, _ size: Int, allocating: Bool) {
@@ -41,8 +61,20 @@ struct DiskModel: Sendable {
     }
 
     mutating func sync(_ id: Int) {
-        guard !flaws.ignoresFileSync else { return }
+        guard !flaws.ignoresFileSync, !settlesAtOnce else { return }
         files[id]?.sync()
+        if directoryRules == .lax { settleNames(of: id) }
+    }
+
+    /// Makes the names that lead to a file durable, and all that came before them in their directories.
+    private mutating func settleNames(of id: Int) {
+        for path in directories.keys.sorted() {
+            let named = directories[path]?.pending.last { $0.added?.entry == .file(id) }
+            guard let named else { continue }
+            settleCreation(of: path)
+            settle(path, through: named.sequence)
+        }
+        dropUnreachable()
     }
 
     /// Room taken by all files that can still be reached, in bytes.
@@ -140,15 +172,19 @@ struct DiskModel: Sendable {
 
     mutating func syncDirectory(_ path: String) throws(StorageError) {
         _ = try directory(path, .syncDirectory)
-        guard !flaws.ignoresDirectorySync else { return }
+        guard !flaws.ignoresDirectorySync, !settlesAtOnce else { return }
         settle(DiskPath.canonical(path), through: .max)
         dropUnreachable()
     }
 
     /// Forgets files that no name, durable or to come, and no handle leads to.
     mutating func dropUnreachable() {
+        guard files.values.contains(where: { !$0.isLinked && $0.handles == 0 }) else { return }
         var candidates = Set(files.filter { !$0.value.isLinked && $0.value.handles == 0 }.keys)
-        guard !candidates.isEmpty else { return }
+        if settlesAtOnce {
+            for id in candidates { files[id] = nil }
+            return
+        }
         for directory in directories.values {
             for case .file(let id) in directory.durable.values { candidates.remove(id) }
             for change in directory.pending {
@@ -162,7 +198,12 @@ struct DiskModel: Sendable {
         _ directory: String, sequence: Int, removed: DirectoryNode.Link? = nil, added: DirectoryNode.Link? = nil,
         needs: DirectoryNode.Arrival? = nil
     ) {
-        directories[directory]?.change(.init(sequence: sequence, removed: removed, added: added, needs: needs))
+        let change = DirectoryNode.NameChange(sequence: sequence, removed: removed, added: added, needs: needs)
+        if settlesAtOnce {
+            directories[directory]?.changeThrough(change)
+        } else {
+            directories[directory]?.change(change)
+        }
     }
 
     /// A departure that becomes durable takes its arrival with it, as a journalling file system does.
@@ -206,6 +247,16 @@ extension DiskModel {
     func withoutHandles() -> DiskModel {
         var result = self
         for id in result.files.keys { result.files[id]?.handles = 0 }
+        result.dropUnreachable()
+        return result
+    }
+
+    /// The disk once everything that programs see is durable.
+    func settled() -> DiskModel {
+        var result = self
+        result.settlesAtOnce = false
+        for path in result.directories.keys { result.directories[path]?.settle() }
+        for id in result.files.keys { result.files[id]?.sync() }
         result.dropUnreachable()
         return result
     }

@@ -21,6 +21,14 @@ enum DiskOperation: Sendable {
         case .sync, .syncDirectory, .replaceContents, .corrupt: false
         }
     }
+
+    /// Whether it only takes from what a crash may leave: every state possible after it was possible before it.
+    var onlyRemovesStates: Bool {
+        switch self {
+        case .sync, .syncDirectory: true
+        case .create, .createDirectory, .write, .setSize, .rename, .unlink, .replaceContents, .corrupt: false
+        }
+    }
 }
 
 extension DiskModel {

@@ -16,9 +16,13 @@ enum DiskPath {
 
     /// Directory and name of a canonical path; nil for the root, which has no name.
     static func split(_ canonical: String) -> (parent: String, name: String)? {
-        guard canonical != "/", let slash = canonical.utf8.lastIndex(of: slashByte) else { return nil }
-        let name = String(canonical[canonical.utf8.index(after: slash)...])
-        return (slash == canonical.startIndex ? "/" : String(canonical[..<slash]), name)
+        guard canonical != "/" else { return nil }
+        var canonical = canonical
+        return canonical.withUTF8 { bytes in
+            guard let slash = bytes.lastIndex(of: slashByte) else { return nil }
+            let name = String(decoding: bytes[(slash + 1)...], as: UTF8.self)
+            return (slash == 0 ? "/" : String(decoding: bytes[..<slash], as: UTF8.self), name)
+        }
     }
 
     static func join(_ directory: String, _ name: String) -> String {
@@ -31,12 +35,15 @@ enum DiskPath {
     ///
     /// Names that start with a dot take the slow one.
     private static func isCanonical(_ path: String) -> Bool {
-        var previous: UInt8 = 0
-        for (index, byte) in path.utf8.enumerated() {
-            if index == 0, byte != slashByte { return false }
-            if previous == slashByte, byte == slashByte || byte == UInt8(ascii: ".") { return false }
-            previous = byte
+        var path = path
+        return path.withUTF8 { bytes in
+            guard bytes.first == slashByte else { return false }
+            var previous: UInt8 = 0
+            for byte in bytes {
+                if previous == slashByte, byte == slashByte || byte == UInt8(ascii: ".") { return false }
+                previous = byte
+            }
+            return bytes.count == 1 || previous != slashByte
         }
-        return path == "/" || (previous != slashByte && previous != 0)
     }
 }

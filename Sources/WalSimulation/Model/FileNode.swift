@@ -56,6 +56,25 @@ struct FileNode: Sendable {
         noteSize(from: oldSize, sequence: sequence)
     }
 
+    /// A write that is durable at once.
+    mutating func writeThrough(at offset: Int, _ bytes: UnsafeRawBufferPointer, sectorSize: Int) {
+        guard !bytes.isEmpty else { return }
+        content.write(at: offset, bytes)
+        noteAllocation(offset + bytes.count, sectorSize: sectorSize)
+    }
+
+    /// The device says that all is durable, but keeps its old version of one sector.
+    mutating func sync(losing sector: Int, sectorSize: Int) {
+        let old = durable.withSector(sector, size: sectorSize) { [UInt8]($0) }
+        sync()
+        durable.patch(at: sector * sectorSize, old, limit: durable.size)
+    }
+
+    /// The device puts a sector meant for another place here. Programs don't see it as long as they have the right one cached.
+    mutating func misplace(_ bytes: [UInt8], at sector: Int, sectorSize: Int) {
+        durable.patch(at: sector * sectorSize, bytes, limit: durable.size)
+    }
+
     mutating func sync() {
         durable = content
         sectors = [:]
@@ -109,8 +128,8 @@ struct FileNode: Sendable {
         let lastCut = sizes.last(where: \.isShrink)?.sequence ?? -1
         if (newest?.sequence ?? 0) > lastCut || lastCut == -1 {
             let isSame = content.withSector(sector, size: sectorSize) { new in
-                if let newest { return newest.bytes.withUnsafeBytes { $0.elementsEqual(new) } }
-                return durable.withSector(sector, size: sectorSize) { $0.elementsEqual(new) }
+                if let newest { return newest.bytes.withUnsafeBytes { haveEqualBytes($0, new) } }
+                return durable.withSector(sector, size: sectorSize) { haveEqualBytes($0, new) }
             }
             if isSame { return }
         }

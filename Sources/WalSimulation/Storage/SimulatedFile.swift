@@ -23,14 +23,13 @@ final class SimulatedFile: StorageFile {
 
     func size() throws(StorageError) -> UInt64 {
         try withOpen(.size) { (state) throws(StorageError) in
-            UInt64(try state.model.file(id, .size, path).content.size)
+            UInt64(try state.model.content(id, .size, path).size)
         }
     }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
         try withOpen(.read) { (state) throws(StorageError) in
-            let content = try state.model.file(id, .read, path).content
-            return content.read(at: Int(clamping: offset), into: buffer)
+            try state.model.content(id, .read, path).read(at: Int(clamping: offset), into: buffer)
         }
     }
 
@@ -85,7 +84,7 @@ final class SimulatedFile: StorageFile {
 
     func map(length: Int) throws(StorageError) -> any StorageMapping {
         try withOpen(.map) { (state) throws(StorageError) in
-            let content = try state.model.file(id, .map, path).content
+            let content = try state.model.content(id, .map, path)
             guard length > 0, length <= content.size else {
                 throw StorageError(.map, path, errno: ErrorNumber.invalidArgument)
             }

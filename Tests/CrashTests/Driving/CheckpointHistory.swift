@@ -175,6 +175,13 @@ extension LogDriver {
         }
     }
 
+    /// Of changes that were cut short, what is found is what was done, though it may not be on stable storage.
+    mutating func settleCheckpoints(of store: LogStore) throws {
+        for name in CheckpointChange.names.indices {
+            checkpoints.finish(try checkpoints.found(name, in: store))
+        }
+    }
+
     /// Drops old segments, now and then past checkpoints.
     mutating func retain(_ store: LogStore) throws {
         let policy = Retention(maxSegments: Int(pick(1...3)), overridesCheckpoints: chance(30))

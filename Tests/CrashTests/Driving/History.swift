@@ -7,6 +7,10 @@ extension TraceMark {
     static func truncated(before lsn: UInt64) -> Self { .note(kind: 2, value: lsn) }
     /// The events behind an LSN may be cut off from here on.
     static func cutBegan(after lsn: UInt64) -> Self { .note(kind: 5, value: lsn) }
+    /// These events are in one frame.
+    static func batch(_ events: ClosedRange<UInt64>) -> Self {
+        .note(kind: 7, value: events.upperBound << 32 | events.lowerBound)
+    }
     /// They were reported cut off: their LSNs belong to nobody, or to whoever writes next, who counts as another life.
     static func cutEnded(after lsn: UInt64) -> Self { .note(kind: 6, value: lsn) }
 }
@@ -27,6 +31,10 @@ struct History {
     /// The first LSN kept: the lowest and the highest it can be.
     private(set) var lowestFirst: UInt64 = 1
     private(set) var highestFirst: UInt64 = 1
+    /// Frames of several events, with the number of their life, from 1.
+    private var batches: [(life: Int, events: ClosedRange<UInt64>)] = []
+    /// Where a cut may have gone through a batch.
+    private var cuts: Set<UInt64> = []
 
     init(_ marks: some Sequence<TraceMark>) {
         for mark in marks {
@@ -36,17 +44,42 @@ struct History {
                 pendingCut = nil
                 lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
             case .note(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
-            case .note(kind: 5, let lsn): pendingCut = lsn
+            case .note(kind: 5, let lsn):
+                pendingCut = lsn
+                cuts.insert(lsn)
             case .note(kind: 6, let lsn):
                 pendingCut = nil
                 acknowledged = lsn
                 lives.append(Life(first: lsn + 1, lastSubmitted: lsn))
+            case .note(kind: 7, let value):
+                batches.append((lives.count, (value & 0xFFFF_FFFF)...(value >> 32)))
             case .note: break
             case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
             case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)
             case .allowTruncation(let lsn): highestFirst = max(highestFirst, lsn)
             }
         }
+    }
+
+    /// Whether a cut has begun that was not reported done.
+    static func isCutting(_ marks: some BidirectionalCollection<TraceMark>) -> Bool {
+        for mark in marks.reversed() {
+            switch mark {
+            case .note(kind: 5, _): return true
+            case .note(kind: 6, _), .note(kind: 1, _): return false
+            default: continue
+            }
+        }
+        return false
+    }
+
+    /// A batch that would be there in part if the log ended here; none where a cut went through it.
+    func batch(brokenAfter lsn: UInt64) -> ClosedRange<UInt64>? {
+        guard !cuts.contains(lsn) else { return nil }
+        return batches.last { batch in
+            batch.events.lowerBound <= lsn && lsn < batch.events.upperBound
+                && !lives[batch.life...].contains { $0.first <= batch.events.upperBound }
+        }?.events
     }
 
     /// The only life whose event an LSN can be, 1 being the first; nil if that life has not submitted it.

@@ -19,7 +19,9 @@ struct LogDriver {
     let flaws: StoreFlaws
     private let seed: UInt64
     private var generator: SeededGenerator
-    private let watch: Watch
+    private var watch: Watch
+    /// What the full disk kept from being written: it goes first when there is room again.
+    private var waiting: StagingBlock?
     private var opens: UInt64 = 0
     private var life: UInt64
     private var store: LogStore?
@@ -42,14 +44,20 @@ struct LogDriver {
 
     /// A whole run, from the first open on; the log is still open at its end.
     mutating func run(steps: Int) throws {
-        try open()
-        // What was found on a disk that had just come up was on stable storage: recovery must not lose it.
-        if let store {
-            disk.mark(.acknowledge(store.writtenLSN))
-            try acknowledgeCheckpoints(of: store)
+        // A process that is killed while it recovers knows of nothing it found.
+        if workload.trouble == .kills, chance(30) { watch.kill(after: Int(pick(0...25))) }
+        try survive { driver in
+            try driver.open()
+            // What was found on a disk that had just come up was on stable storage: recovery must not lose it.
+            if let store = driver.store {
+                driver.disk.mark(.acknowledge(store.writtenLSN))
+                try driver.acknowledgeCheckpoints(of: store)
+            }
         }
         for _ in 0..<steps {
-            try step()
+            if workload.trouble == .kills, chance(25) { watch.kill(after: Int(pick(0...30))) }
+            if workload.trouble == .fullDisk { changeRoom() }
+            try survive { driver in try driver.step() }
             watch.look()
         }
     }
@@ -70,6 +78,7 @@ struct LogDriver {
         // Nothing here may hold on to the store: a killed process leaves none.
         if kind >= 94 { return try stop() }
         guard let store else { return try open() }
+        if waiting != nil { try writeWaiting(store) }
         switch kind {
         case ..<44:
             try write(store)
@@ -90,28 +99,41 @@ struct LogDriver {
         case ..<84: try changeCheckpoint(store)
         case ..<86: try store.recordWatermark()
         case ..<88: try truncate(store)
-        case ..<92: try cut(store)
+        case ..<92: if workload.trouble != .lies { try cut(store) }
         case ..<93: try retain(store)
         default: try store.rewriteUnvouched()
         }
     }
 
     private mutating func write(_ store: LogStore) throws {
-        let count = pick(1...(workload.sizes == .fixed ? 3 : 6))
+        let count = pick(1...(workload.sizes == .varying ? 6 : 3))
         let block = StagingBlock(capacity: 16 << 10)
         var last = store.writtenLSN
+        var first = last + 1
+        func closeFrame() {
+            block.closeFrame()
+            if last > first { disk.mark(.batch(first...last)) }
+            first = last + 1
+        }
         for _ in 0..<count {
             let bytes = EventPayload(life: life, lsn: last + 1, sizes: workload.sizes).bytes
             guard bytes.withUnsafeBytes({ block.append($0, lsn: last + 1) }) else { break }
-            if workload.sizes == .fixed { block.closeFrame() }
-            // An event too large for what is left of a frame that the segment can hold begins one of its own.
-            if block.end > 6000 { block.closeFrame() }
             last += 1
+            if workload.sizes != .varying { closeFrame() }
+            // An event too large for what is left of a frame that the segment can hold begins one of its own.
+            if block.end > 6000 { closeFrame() }
             if block.end > 8000 { break }
         }
-        block.closeFrame()
+        closeFrame()
         disk.mark(.submit(last))
+        waiting = block
+        try writeWaiting(store)
+    }
+
+    private mutating func writeWaiting(_ store: LogStore) throws {
+        guard let block = waiting else { return }
         try store.write(block)
+        waiting = nil
     }
 
     private mutating func truncate(_ store: LogStore) throws {
@@ -158,10 +180,54 @@ struct LogDriver {
         watch.look()
         watch.follow(nil)
         store = nil
+        waiting = nil
         try open()
         guard store?.writtenLSN == written, store?.firstLSN == first else {
             throw Violation("a process that stopped lost events that it had written, of \(first)...\(written)")
         }
+    }
+
+    // MARK: Trouble
+
+    /// Goes on behind what the workload lets happen: a killed process, or no room.
+    private mutating func survive(_ body: (inout Self) throws -> Void) throws {
+        do {
+            try body(&self)
+        } catch let error as WalError {
+            if watch.isDead { return try reopen() }
+            guard workload.trouble == .fullDisk, error.code == .diskFull else { throw error }
+            // A cut may have been decided, and then only an open goes on with it.
+            if store == nil || store?.failure != nil || History.isCutting(disk.recordedMarks) {
+                disk.capacity = nil
+                try reopen()
+            } else if let store {
+                try settleCheckpoints(of: store)
+            }
+        }
+    }
+
+    /// A new process finds what the last one left, none of which may be on stable storage yet.
+    private mutating func reopen() throws {
+        let (first, written) = (store?.firstLSN ?? 0, store?.writtenLSN ?? 0)
+        let isCutting = History.isCutting(disk.recordedMarks)
+        watch.follow(nil)
+        store = nil
+        waiting = nil
+        watch = Watch(disk)
+        try open()
+        guard let store else { return }
+        guard store.writtenLSN >= written || isCutting, store.firstLSN >= first else {
+            throw Violation(
+                "a killed process had written \(first)...\(written), the next found "
+                    + "\(store.firstLSN)...\(store.writtenLSN)")
+        }
+        try settleCheckpoints(of: store)
+    }
+
+    /// Room for a little more, for the rest of the log, or for all there will be.
+    private mutating func changeRoom() {
+        guard chance(25) else { return }
+        disk.capacity = chance(50) ? nil : disk.usedBytes + Int(pick(0...24)) * 512
     }
 
     private mutating func open() throws {

@@ -10,6 +10,9 @@ final class Watch: Sendable {
         var store: LogStore?
         var acknowledged: UInt64 = 0
         var truncated: UInt64 = 0
+        /// How many changing calls the process still gets to make; nil: any number.
+        var callsLeft: Int?
+        var isDead = false
     }
 
     private let disk: SimulatedDisk
@@ -26,6 +29,32 @@ final class Watch: Sendable {
             if let store { state.truncated = store.firstLSN }
         }
         look()
+    }
+
+    /// The process is killed inside the changing call after so many.
+    func kill(after calls: Int) {
+        state.withLock { $0.callsLeft = calls }
+    }
+
+    /// Whether the process was killed. What is left of it changes nothing any more.
+    var isDead: Bool { state.withLock { $0.isDead } }
+
+    /// A changing call begins. Throws if the process is dead; returns whether it is killed inside this call.
+    fileprivate func begin(_ operation: StorageError.Operation, _ path: String) throws(StorageError) -> Bool {
+        look()
+        let (wasDead, dies) = state.withLock { state in
+            let wasDead = state.isDead
+            if state.callsLeft == 0 { state.isDead = true }
+            state.callsLeft = state.callsLeft.map { max(0, $0 - 1) }
+            return (wasDead, state.isDead)
+        }
+        if wasDead { throw StorageError(operation, path, errno: ErrorNumber.io) }
+        return dies
+    }
+
+    /// The same of a call that is done whole or not at all.
+    fileprivate func pass(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
+        if try begin(operation, path) { throw StorageError(operation, path, errno: ErrorNumber.io) }
     }
 
     /// Events that were durable have been cut off.
@@ -58,31 +87,31 @@ struct WatchedStorage: Storage {
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {
-        watch.look()
+        try watch.pass(.createDirectory, path)
         try base.createDirectory(path)
     }
 
     func create(_ path: String) throws(StorageError) -> any StorageFile {
-        watch.look()
-        return WatchedFile(try base.create(path), watch)
+        try watch.pass(.create, path)
+        return WatchedFile(try base.create(path), path, watch)
     }
 
     func open(_ path: String, _ access: StorageAccess) throws(StorageError) -> any StorageFile {
-        WatchedFile(try base.open(path, access), watch)
+        WatchedFile(try base.open(path, access), path, watch)
     }
 
     func rename(_ from: String, to: String) throws(StorageError) {
-        watch.look()
+        try watch.pass(.rename, to)
         try base.rename(from, to: to)
     }
 
     func unlink(_ path: String) throws(StorageError) {
-        watch.look()
+        try watch.pass(.unlink, path)
         try base.unlink(path)
     }
 
     func syncDirectory(_ path: String) throws(StorageError) {
-        watch.look()
+        try watch.pass(.syncDirectory, path)
         try base.syncDirectory(path)
     }
 
@@ -92,10 +121,12 @@ struct WatchedStorage: Storage {
 
 private final class WatchedFile: StorageFile {
     private let base: any StorageFile
+    private let path: String
     private let watch: Watch
 
-    init(_ base: any StorageFile, _ watch: Watch) {
+    init(_ base: any StorageFile, _ path: String, _ watch: Watch) {
         self.base = base
+        self.path = path
         self.watch = watch
     }
 
@@ -106,22 +137,25 @@ private final class WatchedFile: StorageFile {
     }
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
-        watch.look()
-        try base.write(at: offset, bytes)
+        guard try watch.begin(.write, path) else { return try base.write(at: offset, bytes) }
+        // Any part of it got through, by a rule that needs no memory.
+        let part = (Int(offset) / 8 &* 31 &+ bytes.count) % (bytes.count + 1)
+        try base.write(at: offset, UnsafeRawBufferPointer(rebasing: bytes[..<part]))
+        throw StorageError(.write, path, errno: ErrorNumber.io)
     }
 
     func allocate(_ size: UInt64) throws(StorageError) {
-        watch.look()
+        try watch.pass(.allocate, path)
         try base.allocate(size)
     }
 
     func truncate(_ size: UInt64) throws(StorageError) {
-        watch.look()
+        try watch.pass(.truncate, path)
         try base.truncate(size)
     }
 
     func sync() throws(StorageError) {
-        watch.look()
+        try watch.pass(.sync, path)
         try base.sync()
     }
 

@@ -1,4 +1,5 @@
 import SegmentStore
+import WalSimulation
 
 /// What a run does to a log, apart from the seed of its choices.
 struct Workload: Sendable, Hashable {
@@ -6,6 +7,8 @@ struct Workload: Sendable, Hashable {
         /// One event of one size to a frame, so that stale frames of an earlier life line up with new ones.
         case fixed
         case varying
+        /// Each frame fills a sector, so that no sector that is durable is ever written again.
+        case sectors
     }
 
     /// What makes events durable.
@@ -21,6 +24,22 @@ struct Workload: Sendable, Hashable {
     var preallocation = Preallocation.allocated
     /// Whether sealed segments are compressed, all but the newest one.
     var compresses = false
+    var sectorSize = SectorSize.bytes512
+    var directoryRules = DirectoryRules.strict
+    /// What goes wrong besides the power.
+    var trouble = Trouble.none
+
+    enum Trouble: String, Sendable, CaseIterable {
+        case none
+        /// The process is killed inside any call; what it wrote stays in the page cache, where the next one finds it.
+        case kills
+        /// There is little room on the disk, now and then.
+        case fullDisk
+        /// A sector that is being written may hold garbage after a power cut.
+        case garbage
+        /// The device lies about a sync. No event is cut off, so that all that was ever said to be durable must be.
+        case lies
+    }
 
     /// Those that compress segments, too.
     static let compressing: [Self] = [
@@ -30,12 +49,41 @@ struct Workload: Sendable, Hashable {
 
     static let all: [Self] = plain + compressing
 
-    private static let plain: [Self] = Sizes.allCases.flatMap { sizes in
+    /// Those with larger sectors, other rules, and other trouble on top.
+    static let further: [Self] = [
+        Self(sizes: .fixed, syncing: .every, sectorSize: .bytes4096),
+        Self(sizes: .varying, syncing: .few, preallocation: .growing, sectorSize: .bytes4096),
+        Self(sizes: .varying, syncing: .every, preallocation: .prewritten, compresses: true, sectorSize: .bytes4096),
+        Self(sizes: .fixed, syncing: .few, preallocation: .growing, directoryRules: .lax),
+        Self(sizes: .varying, syncing: .every, compresses: true, directoryRules: .lax),
+        Self(sizes: .fixed, syncing: .every, trouble: .kills),
+        Self(sizes: .fixed, syncing: .few, preallocation: .growing, trouble: .kills),
+        Self(sizes: .varying, syncing: .never, preallocation: .prewritten, trouble: .kills),
+        Self(sizes: .varying, syncing: .few, compresses: true, trouble: .kills),
+        Self(sizes: .varying, syncing: .few, sectorSize: .bytes4096, directoryRules: .lax, trouble: .kills),
+        Self(sizes: .fixed, syncing: .every, trouble: .fullDisk),
+        Self(sizes: .varying, syncing: .few, preallocation: .growing, trouble: .fullDisk),
+        Self(sizes: .varying, syncing: .every, preallocation: .prewritten, compresses: true, trouble: .fullDisk),
+        Self(sizes: .sectors, syncing: .every, trouble: .garbage),
+        Self(sizes: .sectors, syncing: .few, preallocation: .growing, trouble: .garbage),
+        Self(sizes: .sectors, syncing: .few, preallocation: .prewritten, compresses: true, trouble: .garbage),
+    ]
+
+    static let everything: [Self] = all + further
+
+    private static let plain: [Self] = [Sizes.fixed, .varying].flatMap { sizes in
         Syncing.allCases.flatMap { syncing in
             [Preallocation.growing, .allocated, .prewritten].map {
                 Self(sizes: sizes, syncing: syncing, preallocation: $0)
             }
         }
+    }
+
+    /// A new disk for a run.
+    func disk() -> SimulatedDisk {
+        let disk = SimulatedDisk(sectorSize: sectorSize, directoryRules: directoryRules)
+        disk.flaws.leavesGarbage = trouble == .garbage
+        return disk
     }
 
     /// Small segments, so that a short run rolls often and a trace stays small.
@@ -55,10 +103,16 @@ struct Workload: Sendable, Hashable {
 }
 
 extension Workload: CustomStringConvertible {
-    var description: String { "\(sizes),\(syncing),\(preallocation)\(compresses ? ",compressed" : "")" }
+    var description: String {
+        var text = "\(sizes),\(syncing),\(preallocation)\(compresses ? ",compressed" : "")"
+        if sectorSize != .bytes512 { text += ",\(sectorSize.rawValue)" }
+        if directoryRules != .strict { text += ",\(directoryRules)" }
+        if trouble != .none { text += ",\(trouble)" }
+        return text
+    }
 
     init?(_ text: some StringProtocol) {
-        guard let match = Self.all.first(where: { $0.description == text }) else { return nil }
+        guard let match = Self.everything.first(where: { $0.description == text }) else { return nil }
         self = match
     }
 }

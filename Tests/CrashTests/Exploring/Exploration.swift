@@ -17,17 +17,26 @@ struct CrashReport: Error, CustomStringConvertible {
     var description: String { "WAL_CRASH=\"\(text)\": \(violation)" }
 }
 
-/// Every crash state of a run of a log, and of runs on some of the states, up to three lives deep.
+/// Every crash state of a run of a log, and of runs on some of the states, up to four lives deep.
+///
+/// A state is a disk, and what the log had promised by the time its power failed: one that was seen before, at another
+/// moment with nothing promised in between, is left out and not counted. On each the log is recovered, and every byte of
+/// every event, the set of files and all checkpoints are compared with what must be there.
 struct Exploration {
     let workload: Workload
     let seed: UInt64
     var flaws: StoreFlaws = []
     /// Ends once this many states were seen.
     var budget = Int.max
+    var deadline: ContinuousClock.Instant?
 
-    /// States of first, second and third lives.
-    private(set) var states = [0, 0, 0]
+    /// States of first lives, second ones and so on.
+    private(set) var states = noStates
+    static var noStates: [Int] { [Int](repeating: 0, count: Depth.all.count) }
     var total: Int { states.reduce(0, +) }
+    /// States left out because an equal one was seen.
+    private(set) var repeated = 0
+    private(set) var coverage = RecoveryCoverage()
 
     private struct Enough: Error {}
 
@@ -41,9 +50,10 @@ struct Exploration {
         var checksFully: Int
 
         static let all = [
-            Self(steps: 34, statesPerPoint: 64, goesOnFrom: 211, checksFully: 5),
-            Self(steps: 9, statesPerPoint: 12, goesOnFrom: 151, checksFully: 7),
-            Self(steps: 8, statesPerPoint: 10, goesOnFrom: .max, checksFully: 5),
+            Self(steps: 44, statesPerPoint: 64, goesOnFrom: 61, checksFully: 11),
+            Self(steps: 12, statesPerPoint: 12, goesOnFrom: 61, checksFully: 11),
+            Self(steps: 8, statesPerPoint: 10, goesOnFrom: 83, checksFully: 11),
+            Self(steps: 6, statesPerPoint: 8, goesOnFrom: .max, checksFully: 7),
         ]
     }
 
@@ -57,15 +67,14 @@ struct Exploration {
     /// Throws a `CrashReport` at the first state that breaks a rule.
     mutating func run() throws {
         do {
-            try explore(SimulatedDisk(), after: [], points: [])
+            try explore(workload.disk(), after: [], points: [])
         } catch is Enough {}
     }
 
     private func explorer(
-        _ disk: SimulatedDisk, after marks: ArraySlice<TraceMark>, points: [CrashPoint]
+        _ disk: SimulatedDisk, after marks: ArraySlice<TraceMark>, points: [CrashPoint], seed lifeSeed: UInt64
     ) throws -> CrashExplorer {
         let depth = Depth.all[points.count]
-        let lifeSeed = seed(of: points)
         disk.startRecording(after: marks)
         var driver = LogDriver(disk, workload, seed: lifeSeed, flaws: flaws, after: marks)
         do {
@@ -76,12 +85,18 @@ struct Exploration {
         }
         driver.end()
         guard let trace = disk.stopRecording() else { throw Violation("nothing was recorded") }
-        return CrashExplorer(trace, options: .init(statesPerPoint: depth.statesPerPoint, seed: lifeSeed))
+        return CrashExplorer(
+            trace,
+            options: .init(statesPerPoint: depth.statesPerPoint, seed: lifeSeed, skipsRepeatedStates: true))
     }
 
     /// The seed of a life follows from the crashes before it, so that a replay needs nothing else.
     private func seed(of points: [CrashPoint]) -> UInt64 {
-        points.reduce(mixedSeed(seed, "\(workload)")) { mixedSeed($0, $1.description) }
+        points.reduce(mixedSeed(seed, "\(workload)"), seed(after:at:))
+    }
+
+    private func seed(after seed: UInt64, at point: CrashPoint) -> UInt64 {
+        mixedSeed(seed, number: point.hash)
     }
 
     private mutating func explore(
@@ -89,49 +104,69 @@ struct Exploration {
     ) throws {
         let life = points.count
         let depth = Depth.all[life]
-        let explorer = try explorer(disk, after: marks, points: points)
+        let lifeSeed = seed(of: points)
+        let explorer = try explorer(disk, after: marks, points: points, seed: lifeSeed)
         var seen = 0
+        var expected = Expectation([])
         do {
-            _ = try explorer.explore { state in
+            repeated += try explorer.explore { state in
                 if total >= budget { throw Enough() }
-                let path = points + [state.point]
+                if let deadline, total % 64 == 0, ContinuousClock.now > deadline { throw Enough() }
                 seen += 1
                 states[life] += 1
                 let goesOn = life + 1 < Depth.all.count && seen % depth.goesOnFrom == 0
                 let copy = goesOn ? SimulatedDisk(startingFrom: state.disk) : nil
-                try judge(state, path, fully: seen % depth.checksFully == 0)
-                if let copy { try explore(copy, after: state.marks, points: path) }
-            }
+                if expected.markCount != state.marks.count { expected = Expectation(state.marks) }
+                do {
+                    let stateSeed = seed(after: lifeSeed, at: state.point)
+                    try judge(state, expected, seed: stateSeed, fully: seen % depth.checksFully == 0)
+                } catch {
+                    throw CrashReport(
+                        workload: workload, seed: seed, points: points + [state.point], violation: "\(error)")
+                }
+                if let copy { try explore(copy, after: state.marks, points: points + [state.point]) }
+            }.repeatedStates
         } catch let failure as CrashFailure {
             throw failure.underlying
         }
     }
 
-    private func judge(_ state: CrashExplorer.State, _ path: [CrashPoint], fully: Bool) throws {
-        var oracle = Oracle(
-            state.disk, workload, flaws: flaws, marks: state.marks, seed: mixedSeed(seed(of: path), "oracle"))
-        do {
-            try oracle.check(fully: fully)
-        } catch {
-            throw CrashReport(workload: workload, seed: seed, points: path, violation: "\(error)")
-        }
+    private mutating func judge(
+        _ state: CrashExplorer.State, _ expected: Expectation, seed: UInt64, fully: Bool
+    ) throws {
+        // The power does not fail again on this copy.
+        state.disk.settlesAtOnce = true
+        var oracle = Oracle(state.disk, workload, flaws: flaws, expected, seed: mixedSeed(seed, "oracle"))
+        defer { coverage.add(oracle.coverage) }
+        try oracle.check(fully: fully)
     }
 
     /// Makes the state of a report again and judges it, and the run that goes on from it; returns what is broken, if
     /// anything. `show` sees each state.
-    func replay(_ points: [CrashPoint], show: (CrashExplorer.State) -> Void = { _ in }) throws -> CrashReport? {
+    mutating func replay(
+        _ points: [CrashPoint], show: (CrashExplorer.State) -> Void = { _ in }
+    ) throws -> CrashReport? {
         var disk = SimulatedDisk()
         var marks: ArraySlice<TraceMark> = []
         do {
             for (index, point) in points.enumerated() {
-                let state = try explorer(disk, after: marks, points: Array(points[..<index])).replay("\(point)")
+                let before = Array(points[..<index])
+                let explorer = try explorer(disk, after: marks, points: before, seed: seed(of: before))
+                let state = try explorer.replay("\(point)")
                 show(state)
                 disk = SimulatedDisk(startingFrom: state.disk)
                 marks = state.marks
-                if index == points.count - 1 { try judge(state, points, fully: true) }
+                guard index == points.count - 1 else { continue }
+                do {
+                    try judge(state, Expectation(marks), seed: seed(of: points), fully: true)
+                } catch {
+                    throw CrashReport(workload: workload, seed: seed, points: points, violation: "\(error)")
+                }
             }
             // A run may fail by itself, with no further crash.
-            if points.count < Depth.all.count { _ = try explorer(disk, after: marks, points: points) }
+            if points.count < Depth.all.count {
+                _ = try explorer(disk, after: marks, points: points, seed: seed(of: points))
+            }
         } catch let report as CrashReport {
             return report
         }

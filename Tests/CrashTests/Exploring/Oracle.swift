@@ -9,17 +9,17 @@ struct Oracle {
     let history: History
     let checkpoints: CheckpointHistory
     let seed: UInt64
+    /// What the recoveries on the way came to.
+    private(set) var coverage = RecoveryCoverage()
     private var opens: UInt64 = 0
 
-    init(
-        _ disk: SimulatedDisk, _ workload: Workload, flaws: StoreFlaws, marks: some Sequence<TraceMark>, seed: UInt64
-    ) {
+    init(_ disk: SimulatedDisk, _ workload: Workload, flaws: StoreFlaws, _ expected: Expectation, seed: UInt64) {
         self.disk = disk
         self.workload = workload
         self.flaws = flaws
         self.seed = seed
-        history = History(marks)
-        checkpoints = CheckpointHistory(marks)
+        history = expected.history
+        checkpoints = expected.checkpoints
     }
 
     /// Recovers and looks at every byte of every event; `fully` also recovers again and goes on with the log.
@@ -37,9 +37,11 @@ struct Oracle {
     private mutating func open(_ when: String) throws -> LogStore {
         opens += 1
         do {
-            return try LogStore.open(
+            let store = try LogStore.open(
                 logDirectory, options: workload.options,
                 environment: testEnvironment(disk.backend, seed: mixedSeed(seed, number: opens), flaws: flaws))
+            coverage.add(store.report)
+            return store
         } catch {
             throw Violation("open failed \(when): \(error)")
         }
@@ -62,6 +64,12 @@ struct Oracle {
         }
         guard first <= last + 1 else { throw Violation("the first event is \(first), behind the last, \(last)") }
         guard store.durableLSN <= last else { throw Violation("durable \(store.durableLSN) lies above \(last)") }
+        guard store.report.damage == nil, store.report.outcome != .pointInTime else {
+            throw Violation("a crash passed for damage: \(store.report)")
+        }
+        if let batch = history.batch(brokenAfter: last) {
+            throw Violation("of the batch \(batch) only the events up to \(last) are there")
+        }
         try checkEvents(of: store, first...last + 1) { history.owner(of: $0) }
         return first...last + 1
     }
@@ -142,28 +150,33 @@ struct Oracle {
     /// Recovering a second time finds the same and changes nothing but the superblock.
     private mutating func checkAgain(_ found: ClosedRange<UInt64>, _ store: LogStore) throws {
         do { try store.abandon() } catch { throw Violation("abandon failed: \(error)") }
-        let before = contents()
+        let before = disk.snapshot()
         let again = try open("a second time")
         guard again.firstLSN == found.lowerBound, again.writtenLSN + 1 == found.upperBound else {
             throw Violation("a second recovery found \(again.firstLSN) to \(again.writtenLSN), not \(found)")
         }
         try checkEvents(of: again, found) { history.owner(of: $0) }
         try checkpoints.check(again)
-        let after = contents()
-        guard before.keys == after.keys else {
-            throw Violation(
-                "a second recovery changed the set of files: \(before.keys.sorted()), \(after.keys.sorted())")
-        }
-        for (path, bytes) in before where !path.hasSuffix("/" + FileNames.superblock) && after[path] != bytes {
-            throw Violation("a second recovery changed \(path)")
+        let changed = disk.snapshot().difference(from: before)
+        if let path = changed.first(where: { !$0.hasSuffix("/" + FileNames.superblock) }) {
+            throw Violation("a second recovery made, changed or removed \(path)")
         }
         do { try again.closeCleanly() } catch { throw Violation("closing failed: \(error)") }
     }
 
-    private func contents() -> [String: [UInt8]] {
-        var result: [String: [UInt8]] = [:]
-        for path in disk.files() { result[path] = disk.contents(of: path) }
-        return result
+    /// Whoever reads while the log is being written sees all that was written, and calls nothing torn.
+    private mutating func checkReader(besides store: LogStore) throws {
+        var options = workload.options
+        options.readOnly = true
+        opens += 1
+        let reader = try LogStore.open(
+            logDirectory, options: options,
+            environment: testEnvironment(disk.backend, seed: mixedSeed(seed, number: opens), flaws: flaws))
+        coverage.add(reader.report)
+        guard reader.report.outcome == .inProgress, reader.writtenLSN == store.writtenLSN else {
+            throw Violation("a reader of the living log saw \(reader.report)")
+        }
+        try reader.abandon()
     }
 
     /// The log takes new events, keeps them, and is whole afterwards.
@@ -187,9 +200,10 @@ struct Oracle {
                 if group == 0 { _ = try store.rotate() }
                 if group == 1 { while try store.performMaintenance() {} }
             }
+            try checkReader(besides: store)
             try store.sync()
             try store.abandon()
-        } catch {
+        } catch let error as WalError {
             throw Violation("the recovered log could not go on: \(error)")
         }
         let reopened = try open("after new events")
