@@ -12,7 +12,7 @@ package struct Salvage {
     private var stop = (name: "", offset: UInt64(0))
 
     package init(storage: any Storage, directory: String) {
-        self.storage = storage
+        self.storage = storage.confined(to: directory, mode: nil)
         self.directory = directory
     }
 
