@@ -18,6 +18,14 @@ let settings: [SwiftSetting] =
 let systemPackage: Target.Dependency = .product(
     name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux]))
 
+/// `scripts/fuzz` sets WAL_FUZZ: without the fuzzer's run time, which comes with its compiler flags, this does not link.
+let fuzzer: [Target] =
+    Context.environment["WAL_FUZZ"] == "1"
+    ? [
+        .executableTarget(
+            name: "walfuzz", dependencies: ["FuzzTargets"], path: "Fuzzing/walfuzz", swiftSettings: settings)
+    ] : []
+
 let package = Package(
     name: "swift-wal",
     platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
@@ -67,6 +75,9 @@ let package = Package(
             name: "OrderService", dependencies: ["Wal"], path: "Examples/OrderService",
             swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        .target(
+            name: "FuzzTargets", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
+            path: "Tests/FuzzTargets", swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "WalctlTests", dependencies: ["walctl", "OrderService"], exclude: ["Golden"], swiftSettings: settings),
@@ -81,9 +92,10 @@ let package = Package(
         .testTarget(
             name: "CrashTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],
             swiftSettings: settings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(
             name: "WalSimulationTests", dependencies: ["WalSimulation", "SegmentStore", "WalPlatform"],
             swiftSettings: settings),
-    ],
+    ] + fuzzer,
     swiftLanguageModes: [.v6]
 )

@@ -60,6 +60,11 @@ extension WriteAheadLog {
         ///
         /// The default is true.
         public var createIfMissing = true
+        /// Who may read and write the files that are made. Whoever may read files may list the directories made; what the
+        /// process's umask forbids is taken off. The owner must have both.
+        ///
+        /// The default, nil, means as the log has it, and for a new log the owner alone (0600, directories 0700).
+        public var filePermissions: FilePermissions?
         /// How replay reaches the bytes.
         ///
         /// The default is `.mapped`.
@@ -143,6 +148,12 @@ extension WriteAheadLog.Options {
         try check(
             pollInterval.lowerBound >= .microseconds(100) && pollInterval.upperBound <= .seconds(3600), "pollInterval",
             "\(pollInterval)", "from 0.1 ms to an hour")
+        if let filePermissions {
+            try check(
+                filePermissions.isSuperset(of: .ownerReadWrite)
+                    && filePermissions.isSubset(of: [.ownerReadWrite, .groupReadWrite, .otherReadWrite]),
+                "filePermissions", "\(filePermissions)", "reading and writing, for the owner at least")
+        }
         try check(startLSN >= 1 && startLSN <= .max, "startLSN", "\(startLSN)", "from 1 to \(LSN.max)")
     }
 
@@ -164,6 +175,7 @@ extension WriteAheadLog.Options {
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing
         store.readAccess = readAccess
+        store.fileMode = filePermissions.map { UInt32($0.rawValue) }
         store.compression = compression
         return store
     }

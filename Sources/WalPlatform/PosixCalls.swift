@@ -18,6 +18,8 @@ package struct PosixCalls: Sendable {
     package typealias Descriptor = CInt
 
     package var open: @Sendable (_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt
+    /// Opens a name in an open directory.
+    package var openAt: @Sendable (_ directory: Descriptor, _ name: String, _ flags: CInt, _ mode: UInt32) -> CInt
     package var close: @Sendable (Descriptor) -> CInt
     package var pread: @Sendable (Descriptor, UnsafeMutableRawBufferPointer, _ offset: Int64) -> Int
     package var pwrite: @Sendable (Descriptor, UnsafeRawBufferPointer, _ offset: Int64) -> Int
@@ -26,13 +28,19 @@ package struct PosixCalls: Sendable {
     package var truncate: @Sendable (Descriptor, _ size: Int64) -> CInt
     package var allocate: @Sendable (Descriptor, _ offset: Int64, _ length: Int64) -> CInt
     package var status: @Sendable (Descriptor, inout FileStatus) -> CInt
+    /// Of a symbolic link its own, not that of what it leads to.
     package var statusAtPath: @Sendable (_ path: String, inout FileStatus) -> CInt
     package var map: @Sendable (Descriptor, _ length: Int, inout UnsafeMutableRawPointer?) -> CInt
     package var unmap: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
     package var populate: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
     package var flock: @Sendable (Descriptor, _ operation: CInt) -> CInt
     package var rename: @Sendable (_ from: String, _ to: String) -> CInt
+    /// Renames within or between open directories.
+    package var renameAt:
+        @Sendable (_ directory: Descriptor, _ from: String, _ target: Descriptor, _ to: String) -> CInt
     package var unlink: @Sendable (_ path: String) -> CInt
+    /// Removes a name from an open directory.
+    package var unlinkAt: @Sendable (_ directory: Descriptor, _ name: String) -> CInt
     package var makeDirectory: @Sendable (_ path: String, _ mode: UInt32) -> CInt
     /// Adds the names in a directory that is open; does not close it.
     package var list: @Sendable (Descriptor, inout DirectoryNames) -> CInt
@@ -40,9 +48,13 @@ package struct PosixCalls: Sendable {
     /// "not supported" where the file system is not relied on to know.
     package var nextData: @Sendable (Descriptor, _ offset: Int64, inout Range<Int64>) -> CInt
 
+    /// Stands for the working directory where a call takes an open one.
+    package static let workingDirectory: Descriptor = AT_FDCWD
+
     /// The real calls.
     package static let live = PosixCalls(
         open: { path, flags, mode in result(openFile(path, flags, mode)) },
+        openAt: { directory, name, flags, mode in result(openat(directory, name, flags, mode_t(mode))) },
         close: { result(closeFile($0)) },
         pread: { descriptor, buffer, offset in
             result(readFile(descriptor, buffer.baseAddress, buffer.count, off_t(offset)))
@@ -62,7 +74,7 @@ package struct PosixCalls: Sendable {
         },
         statusAtPath: { path, facts in
             var status = stat()
-            let failure = result(stat(path, &status))
+            let failure = result(lstat(path, &status))
             facts = FileStatus(status)
             return failure
         },
@@ -77,7 +89,9 @@ package struct PosixCalls: Sendable {
         populate: { address, length in wal_populate_read(address, length) },
         flock: { descriptor, operation in result(lockFile(descriptor, operation)) },
         rename: { from, to in result(renameFile(from, to)) },
+        renameAt: { directory, from, target, to in result(renameat(directory, from, target, to)) },
         unlink: { path in result(unlinkFile(path)) },
+        unlinkAt: { directory, name in result(unlinkat(directory, name, 0)) },
         makeDirectory: { path, mode in result(mkdir(path, mode_t(mode))) },
         list: { descriptor, names in listDirectory(descriptor, &names) },
         nextData: { descriptor, offset, range in

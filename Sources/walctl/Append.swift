@@ -39,6 +39,12 @@ struct Append: ParsableCommand {
     @Option(help: ArgumentHelp("Start a new segment file after about this much (default: 64MiB).", valueName: "size"))
     var segmentSize: ByteSize?
 
+    @Option(
+        help: ArgumentHelp(
+            "Who may read and write new files, in octal digits (default: as the log has it; a new one 600).",
+            valueName: "mode"))
+    var mode: ModeArgument?
+
     @Flag(help: "Compress sealed segments in the background while appending.")
     var compress = false
 
@@ -58,6 +64,7 @@ struct Append: ParsableCommand {
             var options = WriteAheadLog.Options()
             options.sync = sync.policy
             if compress { options.compression = .zstd() }
+            if let mode { options.filePermissions = mode.permissions }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
             let log = try WriteAheadLog.open(at: log.log, options: options)
             ProcessSignals.catchInterrupts()

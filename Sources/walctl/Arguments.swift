@@ -58,6 +58,18 @@ struct SyncArgument: ExpressibleByArgument {
     }
 }
 
+/// The permissions of files in three octal digits, as `chmod` takes them: `600`, `640`.
+struct ModeArgument: ExpressibleByArgument {
+    var permissions: FilePermissions
+
+    init?(argument: String) {
+        guard argument.utf8.count <= 4, argument.utf8.allSatisfy({ (48...55).contains($0) }),
+            let bits = UInt16(argument, radix: 8)
+        else { return nil }
+        permissions = FilePermissions(rawValue: CModeT(bits))
+    }
+}
+
 /// An LSN, in decimal digits.
 struct LSNArgument: ExpressibleByArgument {
     var lsn: LSN

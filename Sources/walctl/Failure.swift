@@ -44,7 +44,7 @@ func reportingErrors(_ body: () throws -> Void) throws {
 /// Writes one line to standard error.
 func complain(_ message: String) {
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    writeToStandardError("walctl: \(line)\n")
+    writeToStandardError("walctl: \(printable(line))\n")
 }
 
 /// Writes to standard error; if even that fails, there is nobody left to tell.

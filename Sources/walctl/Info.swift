@@ -102,7 +102,7 @@ struct LogFacts {
             "checkpoints \(checkpoints.isEmpty ? "none" : String(checkpoints.count))",
             "quarantine  \(quarantine.isEmpty ? "empty" : counted(quarantine.count, "file"))",
         ]
-        lines += quarantine.map { "            \($0.name)  \(naturalSize($0.size))" }
+        lines += quarantine.map { "            \(printable($0.name))  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
         if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, last: lastLSN) }
         lines += [

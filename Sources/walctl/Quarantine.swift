@@ -10,11 +10,11 @@ struct QuarantinedFile {
 
 /// The files in a log's quarantine folder, by name; none if there is no folder.
 func quarantinedFiles(of log: String) throws -> [QuarantinedFile] {
-    let storage = PosixStorage()
+    let storage = PosixStorage().confined(to: log, mode: nil)
     let folder = log + "/quarantine"
     do {
-        return try storage.list(folder).sorted().map { name in
-            let file = try storage.open("\(folder)/\(name)", .readOnly)
+        return try storage.list(folder).sorted().compactMap { name in
+            guard let file = try openRegular("\(folder)/\(name)", storage) else { return nil }
             let size = try file.size()
             try file.close()
             return QuarantinedFile(name: name, size: size)
@@ -22,5 +22,14 @@ func quarantinedFiles(of log: String) throws -> [QuarantinedFile] {
     } catch let error as StorageError {
         if error.errno == ErrorNumber.notFound { return [] }
         throw ToolError(message: "can't list the quarantine: \(error)", exit: Exit.refused)
+    }
+}
+
+/// A link, pipe or directory was put there by nobody who repaired the log, and nobody needs its size.
+private func openRegular(_ path: String, _ storage: any Storage) throws(StorageError) -> (any StorageFile)? {
+    do throws(StorageError) {
+        return try storage.open(path, .readOnly)
+    } catch  where error.problem == .noFile || error.errno == ErrorNumber.tooManyLinks {
+        return nil
     }
 }

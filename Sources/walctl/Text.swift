@@ -1,5 +1,13 @@
 import Wal
 
+/// The text without control characters: a terminal would obey those in a file's name.
+func printable(_ text: String) -> String {
+    text.unicodeScalars.map { scalar in
+        scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+            ? scalar.escaped(asASCII: true) : String(scalar)
+    }.joined()
+}
+
 /// A size as people read it, such as `33.1 MiB`.
 func naturalSize(_ bytes: UInt64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"]

@@ -69,8 +69,8 @@ struct RecoveryFaultTests {
             #expect(disk.openHandles == 0, "\(note)")
             let choice = [CrashChoice.keepAll, .keepNone, .random][fault.occurrence % 3]
             var oracle = Oracle(
-                disk.crash(choice, seed: UInt64(fault.occurrence)), workload, flaws: [], marks: state.marks,
-                seed: UInt64(fault.occurrence))
+                disk.crash(choice, seed: UInt64(fault.occurrence)), workload, flaws: [],
+                Expectation(state.marks), seed: UInt64(fault.occurrence))
             do { try oracle.check(fully: false) } catch { throw Violation("\(note), then \(choice): \(error)") }
             if plan.firedCount == 0 { return fault.occurrence - 1 }
             fault.occurrence += 1

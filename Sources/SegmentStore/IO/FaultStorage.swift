@@ -10,6 +10,10 @@ package struct FaultStorage: Storage {
         self.plan = plan
     }
 
+    package func confined(to directory: String, mode: UInt32?) -> any Storage {
+        FaultStorage(base.confined(to: directory, mode: mode), plan: plan)
+    }
+
     package func names(in directory: String) throws(StorageError) -> DirectoryNames {
         try plan.call(.list, directory) { () throws(StorageError) in try base.names(in: directory) }
     }

@@ -6,6 +6,11 @@ package import WalPlatform
 /// Paths are plain strings (a directory, a slash, a name). No call is made per event: one `write` per group.
 /// Implementations are safe to call from any thread.
 package protocol Storage: Sendable {
+    /// The same storage for the files of one log: no link within the directory is followed out of it.
+    ///
+    /// New files get the permissions of `mode`; of nil, those of the log's superblock, or the owner's alone if there is none.
+    func confined(to directory: String, mode: UInt32?) -> any Storage
+
     /// The names in a directory, in no particular order, without "." and "..".
     func names(in directory: String) throws(StorageError) -> DirectoryNames
 
@@ -35,6 +40,9 @@ package protocol Storage: Sendable {
 }
 
 extension Storage {
+    /// Where there are neither links nor permissions.
+    package func confined(to directory: String, mode: UInt32?) -> any Storage { self }
+
     /// The names in a directory as strings, in no particular order, without "." and "..".
     package func list(_ directory: String) throws(StorageError) -> [String] {
         try names(in: directory).strings

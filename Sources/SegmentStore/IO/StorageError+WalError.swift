@@ -31,6 +31,9 @@ extension StorageError {
                 .unsupportedFormat,
                 "could not \(doing): it is compressed and this software was built without zstd (the package trait Zstd)",
                 path: path)
+        case .noFile:
+            return WalError(
+                .wrongFileType, "could not \(doing): it is no file, though it has a file's name", path: path)
         case nil: break
         }
         let (code, advice) = meaning
@@ -44,6 +47,7 @@ extension StorageError {
         case ErrorNumber.permission, ErrorNumber.notPermitted: (.permissionDenied, "; check owner and mode")
         case ErrorNumber.readOnlyFileSystem: (.readOnly, "; the file system is read-only")
         case ErrorNumber.notDirectory, ErrorNumber.isDirectory: (.wrongFileType, "")
+        case ErrorNumber.tooManyLinks: (.wrongFileType, "; a symbolic link within a log's directory is not followed")
         case ErrorNumber.tooManyOpenFiles, ErrorNumber.tooManyOpenFilesSystem:
             (.tooManyOpenFiles, "; raise the limit of open files")
         case ErrorNumber.wouldBlock: (.locked, "; another process has the log open for writing")

@@ -18,6 +18,8 @@ package struct StorageError: Error, Sendable, Hashable {
         case damaged(Range<UInt64>)
         /// The file is compressed, and this build has no zstd.
         case unsupported
+        /// The name leads to a directory, pipe, socket or device.
+        case noFile
     }
 
     package init(_ operation: Operation, _ path: String, errno: CInt) {
@@ -36,6 +38,12 @@ package struct StorageError: Error, Sendable, Hashable {
     package init(unsupported path: String) {
         self.init(.open, path, errno: 0)
         problem = .unsupported
+    }
+
+    /// The name leads to something that is no file.
+    package init(noFile path: String, _ operation: Operation) {
+        self.init(operation, path, errno: 0)
+        problem = .noFile
     }
 
     /// The raw bytes of a compressed segment that can't be had.

@@ -15,7 +15,7 @@ package struct Salvage {
     private var stop = (name: "", offset: UInt64(0))
 
     package init(storage: any Storage, directory: String) {
-        self.storage = PatchyStorage(base: storage)
+        self.storage = PatchyStorage(base: storage.confined(to: directory, mode: nil))
         self.directory = directory
     }
 

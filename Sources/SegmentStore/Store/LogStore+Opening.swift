@@ -6,6 +6,7 @@ extension LogStore {
     package static func open(
         _ directory: String, options: StoreOptions, environment: StoreEnvironment
     ) throws(WalError) -> LogStore {
+        let environment = environment.confined(to: directory, options)
         if options.readOnly { return try openReadOnly(directory, options: options, environment: environment) }
         try prepareDirectory(directory, options: options, storage: environment.storage)
         let lock = try attempt("lock the log") { () throws(StorageError) in
@@ -36,6 +37,7 @@ extension LogStore {
     package static func plan(
         _ directory: String, options: StoreOptions, environment: StoreEnvironment, deep: Bool = false
     ) throws(WalError) -> RecoveryPlan {
+        let environment = environment.confined(to: directory, options)
         let live = try attempt("look at the lock") { () throws(StorageError) in
             try environment.storage.isLocked(directory + "/" + FileNames.lock)
         }

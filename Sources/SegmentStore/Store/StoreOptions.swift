@@ -10,6 +10,8 @@ package struct StoreOptions: Sendable {
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
     package var readOnly = false
+    /// The permissions of new files, of which the process's umask is taken off; nil: those the log has.
+    package var fileMode: UInt32?
     package var createIfMissing = true
     package var readAccess = ReadAccess.mapped
     package var compression = Compression.none
@@ -65,6 +67,13 @@ package struct StoreEnvironment: Sendable {
     package var notify: @Sendable (StoreEvent) -> Void
     /// Bugs planted by a test; always empty otherwise.
     package var flaws: StoreFlaws = []
+
+    /// The same for one log: its storage follows no link out of the log's directory.
+    func confined(to directory: String, _ options: StoreOptions) -> StoreEnvironment {
+        var environment = self
+        environment.storage = storage.confined(to: directory, mode: options.fileMode)
+        return environment
+    }
 
     package init(
         storage: any Storage, now: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt64,
