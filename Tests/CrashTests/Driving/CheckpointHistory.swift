@@ -94,6 +94,9 @@ struct CheckpointHistory {
     /// Whether a checkpoint that is there holds back a cut.
     func hold(above lsn: UInt64) -> Bool { !mayBeStale.isSuperset(of: standing(above: lsn)) }
 
+    /// Whether a checkpoint that may be there may hold back a cut.
+    func mayHold(above lsn: UInt64) -> Bool { !standing(above: lsn).isEmpty }
+
     /// The lowest LSN that a checkpoint which may be there stands at.
     var lowest: UInt64? { possible.joined().compactMap(\.lsn).min() }
 

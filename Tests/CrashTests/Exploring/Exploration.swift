@@ -50,9 +50,9 @@ struct Exploration {
         var checksFully: Int
 
         static let all = [
-            Self(steps: 44, statesPerPoint: 64, goesOnFrom: 61, checksFully: 11),
-            Self(steps: 12, statesPerPoint: 12, goesOnFrom: 61, checksFully: 11),
-            Self(steps: 8, statesPerPoint: 10, goesOnFrom: 83, checksFully: 11),
+            Self(steps: 44, statesPerPoint: 64, goesOnFrom: 127, checksFully: 11),
+            Self(steps: 9, statesPerPoint: 12, goesOnFrom: 73, checksFully: 11),
+            Self(steps: 8, statesPerPoint: 10, goesOnFrom: 101, checksFully: 11),
             Self(steps: 6, statesPerPoint: 8, goesOnFrom: .max, checksFully: 7),
         ]
     }
