@@ -43,6 +43,7 @@ package struct RecoveryApply {
 
     private mutating func apply() throws(StorageError) -> Result {
         try confirmSuperblock()
+        try confirmFooters()
         var superblock = plan.superblock
         try removeLeftovers()
         try removeTwins()
@@ -88,6 +89,16 @@ package struct RecoveryApply {
         try file.write(plan.superblock)
         try file.close()
         plan.superblockSlot = nil
+    }
+
+    /// The superblock is about to say that these are sealed. A process that was killed may have left their footers in the page
+    /// cache only: lost after that, they would never be made again.
+    private func confirmFooters() throws(StorageError) {
+        for name in plan.newlySealed {
+            let file = try storage.open(path(name), .readWrite)
+            try file.sync()
+            try file.close()
+        }
     }
 
     /// An unfinished file that comes back is a leftover again, so its going needs no sync. Of the segments below the low mark

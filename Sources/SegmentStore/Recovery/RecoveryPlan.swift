@@ -88,6 +88,8 @@ package struct RecoveryPlan: Sendable {
     package var superblockSlot: Int?
     /// Names to be removed: unfinished files, and segments below the first LSN kept.
     package var leftovers: [String] = []
+    /// Names of segments that were found sealed and of which the superblock does not say so yet.
+    package var newlySealed: [String] = []
     /// Names of files to be removed because their segment's other file, raw or compressed, is kept.
     package var spareTwins: [String] = []
     package var outcome: RecoveryReport.Outcome

@@ -287,5 +287,9 @@ package struct RecoveryPlanner: Sendable {
                 link: before.lastFrameChecksum, epoch: before.epoch, incarnation: before.incarnation)
             plan.segments[index + 1].header = header
         }
+        for segment in plan.segments.dropLast() {
+            guard segment.sequence >= sealedBelow, segment.isSealed, !segment.isCompressed else { continue }
+            plan.newlySealed.append(segment.name)
+        }
     }
 }

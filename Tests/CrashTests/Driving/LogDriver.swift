@@ -153,6 +153,7 @@ struct LogDriver {
             var refusal: WalError?
             do throws(WalError) { try store.truncate(after: lsn) } catch { refusal = error }
             guard refusal?.code != .heldByCheckpoint else { return }
+            if watch.isDead, let refusal { throw refusal }
             throw Violation("a checkpoint above \(lsn) held no cut back: \(String(describing: refusal))")
         }
         // One of which the event may have been cut off in an earlier life may still hold.
