@@ -32,7 +32,7 @@ extension WriteAheadLog {
     /// Drops the events before an LSN: ``firstLSN`` becomes that LSN, whole segments below it are removed.
     ///
     /// Blocks for syncs and for the removal. Readers inside a removed segment may finish it. Does nothing if `lsn` is
-    /// not above ``firstLSN``. Appends go on meanwhile.
+    /// below ``firstLSN``. Appends go on meanwhile.
     ///
     /// - Parameter lsn: the oldest event to keep; up to one above the newest accepted, which empties the log.
     /// - Returns: the paths of the files removed.

@@ -9,13 +9,15 @@ extension LogStore {
     @discardableResult
     package func truncate(before lsn: UInt64) throws(WalError) -> [String] {
         try checkUsable()
-        guard lsn > firstLSN else { return [] }
+        guard lsn >= firstLSN else { return [] }
+        // Where the mark is there already, a segment may have been kept that was not settled then, and is now.
+        if lsn == firstLSN, catalog.withLock({ $0.segments.prefixCount { base, _ in base <= lsn } }) <= 1 { return [] }
         guard lsn <= writtenLSN + 1 else {
             throw WalError(
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
-        let epochBefore = try epoch(before: lsn)
+        let epochBefore = try lsn == firstLSN ? catalog.withLock { $0.epochBeforeFirst } : epoch(before: lsn)
         while true {
             // The low mark must pass neither what is on stable storage (the log would begin behind its own end) nor the
             // segment that the superblock knows as the active one.
@@ -33,7 +35,7 @@ extension LogStore {
         try syncState.withLock { (state) throws(WalError) -> [Segment]? in
             try checkUsable()
             guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
-            guard lsn > state.superblock.firstLSN else { return [] }
+            guard lsn >= state.superblock.firstLSN else { return [] }
             // A roll since may have begun a segment at `lsn`, which is not settled: then the one before it is kept too.
             let settled = state.superblock.activeSequence
             let gone = catalog.withLock { catalog in
@@ -41,6 +43,7 @@ extension LogStore {
                 let kept = environment.flaws.contains(.removesFirstSegmentKept) ? 0 : 1
                 return Array(catalog.segments.prefix(max(count - kept, 0)))
             }
+            if lsn == state.superblock.firstLSN { return gone }
             guard lsn - 1 <= state.durable.lsn || environment.flaws.contains(.truncatesWithoutSync) else { return nil }
             do throws(StorageError) {
                 if environment.flaws.contains(.unlinksBeforeLowMark) {

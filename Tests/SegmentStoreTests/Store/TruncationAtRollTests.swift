@@ -38,4 +38,24 @@ import WalSimulation
             if seed % 2 == 0 { try again.store.abandon() } else { try again.store.closeCleanly() }
         }
     }
+
+    /// The mark was there already, and nothing was looked at: retention reported a segment removed that stayed.
+    @Test(arguments: [false, true])
+    func `A segment kept because the next one was not settled goes with the next truncation`(isSettled: Bool) throws {
+        let disk = SimulatedDisk()
+        let log = try openWithEvents(disk)
+        try log.store.truncate(before: 4)
+        #expect(try log.store.rotate())
+        if isSettled { try log.store.sync() }
+        #expect(try log.store.segments().count == 2)
+        let removed = try log.store.truncate(before: 4)
+        #expect(removed.count == 1 && removed.allSatisfy { $0.hasSuffix(".seg") })
+        #expect(try log.store.segments().count == 1)
+        #expect(try log.store.truncate(before: 4).isEmpty)
+        try log.append([[9]])
+        try log.store.sync()
+        try log.store.abandon()
+        let again = try StoreHarness(disk, seed: 2)
+        #expect(again.store.firstLSN == 4 && again.store.writtenLSN == 4)
+    }
 }
