@@ -152,7 +152,9 @@ class Segment:
 
 
 def records(body, count, first_lsn, frame_time):
-    """F-15: the records of a frame body."""
+    """F-15: the records of a frame body. That of a filler has none."""
+    if count == 0:
+        return
     position = 0
     for lsn in range(first_lsn, first_lsn + count):
         head = load("I", body, position)

@@ -38,6 +38,11 @@ extension WriteAheadLog {
         /// The default, nil, means `.prewritten` under the policies `.batch` and `.bytes`, `.allocated` under the
         /// others.
         public var preallocation: Preallocation?
+        /// Whether each write is filled up to whole sectors, so that none that is durable is ever written again. May differ at
+        /// every opening.
+        ///
+        /// The default is `.none`: the disk is trusted to leave alone what lies beside the bytes that it writes.
+        public var padding = Padding.none
         /// What opening does about damage to durable data.
         ///
         /// The default is `.strict`.
@@ -122,6 +127,7 @@ extension WriteAheadLog.Options {
         try check(
             (Layout.indexSpacingMin...Layout.indexSpacingMax).contains(indexSpacing),
             "indexSpacing", "\(indexSpacing)", "from 4 KiB to 16 MiB")
+        try check(padding.isLegal, "padding", "\(padding)", "none, or a sector of 512, 1024, 2048 or 4096 bytes")
         try compression.validate(indexSpacing: indexSpacing)
         switch sync {
         case .never, .batch: break
@@ -169,6 +175,7 @@ extension WriteAheadLog.Options {
         store.segmentSize = UInt64(segmentSize)
         store.indexSpacing = indexSpacing
         store.preallocation = preallocation ?? defaultPreallocation
+        store.padding = padding
         store.recovery = recovery
         store.deepRecovery = deepRecovery
         store.startLSN = startLSN.rawValue

@@ -41,6 +41,12 @@ struct Append: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Fill each write up to whole sectors of this size, 512 to 4KiB, for disks that may spoil a sector while they write it (default: don't).",
+            valueName: "size"))
+    var padding: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
             "Who may read and write new files, in octal digits (default: as the log has it; a new one 600).",
             valueName: "mode"))
     var mode: ModeArgument?
@@ -65,6 +71,7 @@ struct Append: ParsableCommand {
             options.sync = sync.policy
             if compress { options.compression = .zstd() }
             if let mode { options.filePermissions = mode.permissions }
+            if let padding { options.padding = .sector(padding.bytes) }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
             let log = try WriteAheadLog.open(at: log.log, options: options)
             ProcessSignals.catchInterrupts()

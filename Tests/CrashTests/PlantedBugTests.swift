@@ -40,6 +40,7 @@ struct PlantedBugTests {
         // back once the zeros over it are on stable storage. Without all three an earlier life's event comes back.
         .init(
             "skipsSyncOfErasedTail, ignoresLink, ignoresEpoch", [.skipsSyncOfErasedTail, .ignoresLink, .ignoresEpoch]),
+        .init("skipsPadding", .skipsPadding, in: Workload.padding),
         .init("recordsRollBeforeNames", .recordsRollBeforeNames),
         .init("reusesGeneration", .reusesGeneration),
         .init("removesFirstSegmentKept", .removesFirstSegmentKept),

@@ -30,6 +30,10 @@ package struct Block: Sendable, Hashable {
         Array(bytes[offset..<offset + count])
     }
 
+    package mutating func withUnsafeMutableBytes(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
+        bytes.withUnsafeMutableBytes { body($0) }
+    }
+
     package var isZero: Bool { bytes.allSatisfy { $0 == 0 } }
 
     /// The checksum of the block with the four bytes at `field` taken as zero.

@@ -99,6 +99,27 @@ package struct FrameHeader: Sendable, Hashable {
         flags = source.load(60, as: UInt32.self)
     }
 
+    /// A frame without events from the end of a chain up to `end`, at least a header away, with its bytes.
+    package static func filler(
+        through end: UInt64, behind mark: Mark, salt: UInt64, _ adjust: (inout FrameHeader) -> Void
+    ) -> (header: FrameHeader, bytes: Block) {
+        var block = Block(size: Int(end - mark.offset))
+        var header = FrameHeader(
+            kind: Kind.filler, bodyLength: block.bytes.count - Layout.frameHeaderSize, eventCount: 0,
+            firstLSN: mark.lsn + 1, watermark: 0, time: 0, incarnation: mark.incarnation, epoch: mark.epoch,
+            link: mark.link, bodyChecksum: 0)
+        adjust(&header)
+        let seed = seed(salt: salt, offset: mark.offset)
+        block.withUnsafeMutableBytes { bytes in
+            // The block has a header's bytes at least, so it has a base address.
+            guard let base = bytes.baseAddress else { return }
+            header.bodyChecksum = bodyChecksum(
+                at: base + Layout.frameHeaderSize, length: header.bodyLength, seed: seed)
+            header.checksum = header.encode(at: base, seed: seed)
+        }
+        return (header, block)
+    }
+
     static func checksum(at header: UnsafeRawPointer, seed: UInt32) -> UInt32 {
         CRC32C.checksum(UnsafeRawBufferPointer(start: header + 4, count: Layout.frameHeaderSize - 4), seed: seed)
     }

@@ -40,6 +40,7 @@ extension SegmentMaker {
                 guard try copy.add(frame, body: body, through: last) else { break }
                 old.accept(frame)
             }
+            copy.pad(options.padding, limit: header.framesLimit, time: environment.now())
             try copy.flush()
             if !environment.flaws.contains(.replacesWithoutSync) { try file.sync() }
             return Prefix(
@@ -108,6 +109,17 @@ private struct PrefixCopy: ~Copyable {
         chain.accept(frame)
         if bytes.count >= Self.chunk { try flush() }
         return true
+    }
+
+    /// Fills up the sector in which the copy ends: the next frame goes into another one.
+    mutating func pad(_ padding: Padding, limit: UInt64, time: Int64) {
+        let mark = chain.mark(in: 0)
+        let end = padding.end(behind: mark.offset)
+        guard end > mark.offset, end <= limit else { return }
+        let (frame, block) = FrameHeader.filler(through: end, behind: mark, salt: salt) { $0.time = time }
+        bytes += block.bytes
+        tally.add(filler: frame)
+        chain.accept(frame)
     }
 
     private func bodyLength(of count: Int, in frame: FrameHeader, _ body: UnsafeRawPointer) -> Int? {

@@ -41,6 +41,11 @@ package struct SegmentTally: Sendable {
         return ()
     }
 
+    /// Counts a frame without events.
+    package mutating func add(filler header: FrameHeader) {
+        summary.add(header, payloadBytes: 0, oldestTime: header.time, newestTime: header.time)
+    }
+
     private mutating func add(_ header: FrameHeader, at offset: UInt64, payloadBytes: Int, oldest: Int64, newest: Int64)
     {
         if header.eventCount > 0 { index.offer(lsn: header.firstLSN, offset: offset, before: summary) }

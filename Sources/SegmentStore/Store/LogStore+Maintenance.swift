@@ -144,13 +144,15 @@ extension LogStore {
         let tally = segment.tally.isComplete ? segment.tally : try rescan(segment)
         let header = segment.header
         let end = segment.chain.offset
-        let (index, checksum) = tally.index.encode(salt: header.salt, offset: end)
-        let footerOffset = end + UInt64(index.bytes.count)
+        // The sector in which the frames end is on stable storage.
+        let start = options.padding.sectorEnd(end) <= header.framesLimit ? options.padding.sectorEnd(end) : end
+        let (index, checksum) = tally.index.encode(salt: header.salt, offset: start)
+        let footerOffset = start + UInt64(index.bytes.count)
         let footer = SegmentFooter(
             identity: header.identity, sequence: header.sequence, salt: header.salt, summary: tally.summary,
-            endOfFrames: end, lastFrameChecksum: segment.chain.link, indexOffset: end, indexLength: index.bytes.count,
+            endOfFrames: end, lastFrameChecksum: segment.chain.link, indexOffset: start, indexLength: index.bytes.count,
             indexChecksum: checksum, sealed: environment.now())
-        try segment.file.write(index, at: end)
+        try segment.file.write(index, at: start)
         try segment.file.write(footer.encode(offset: footerOffset), at: footerOffset)
         try segment.file.sync()
         // Readers map no further than the end of the frames: the cut takes nothing from under them.

@@ -28,14 +28,18 @@ extension LogStore {
         }
     }
 
+    private var padding: Padding { environment.flaws.contains(.skipsPadding) ? .none : options.padding }
+
     /// How many of the block's next frames fit the active segment.
     private func fitting(_ block: StagingBlock, in active: WritableSegment) -> Int {
-        let limit = active.header.framesLimit
+        let limit = padding.limit(active.header.framesLimit)
         var end = active.chain.offset
+        // Of a life without padding, or before a stop that cut a write short: the sector it ends in may be on stable storage.
+        guard padding.sectorEnd(end) == end else { return 0 }
         var count = 0
         for frame in block.frames[block.framesWritten...] {
             end += UInt64(frame.size)
-            if end > limit { break }
+            if padding.end(behind: end) > limit { break }
             count += 1
         }
         return count
@@ -47,10 +51,12 @@ extension LogStore {
         let last = block.frames[start + count - 1]
         let length = last.start + last.size - first
         var mark = active.chain
+        var filler: FrameHeader?
         finish(block, start..<start + count, first: first, salt: active.header.salt, mark: &mark)
         do throws(StorageError) {
             try write(
                 UnsafeRawBufferPointer(start: block.base + first, count: length), at: active.chain.offset, to: active)
+            filler = try pad(active, &mark)
         } catch {
             if error.isNoSpace {
                 hasSuspectTail.store(true, ordering: .relaxed)
@@ -63,10 +69,12 @@ extension LogStore {
             active.tally.add(
                 writer.headers[index], at: active.chain.offset + UInt64(staged.start - first), staged)
         }
+        if let filler { active.tally.add(filler: filler) }
+        let size = mark.offset - active.chain.offset
         active.chain = mark
         active.publish()
         block.framesWritten += count
-        _ = unsynced.wrappingAdd(UInt64(length), ordering: .relaxed)
+        _ = unsynced.wrappingAdd(size, ordering: .relaxed)
         activeOffset.store(mark.offset, ordering: .relaxed)
         // Readers take the end of their snapshot from here, and only then look at how far the segment goes.
         catalog.withLock { _ in active.publishMark() }
@@ -101,13 +109,29 @@ extension LogStore {
         }
     }
 
+    /// Fills the sector behind the frames just written, so that no later write touches it. Returns what was added to the chain.
+    private func pad(_ active: WritableSegment, _ mark: inout Mark) throws(StorageError) -> FrameHeader? {
+        let end = padding.end(behind: mark.offset)
+        guard end > mark.offset else { return nil }
+        let (header, bytes) = FrameHeader.filler(through: end, behind: mark, salt: active.header.salt) { header in
+            header.watermark = durableLSN
+            header.time = environment.now()
+        }
+        try active.file.write(bytes, at: mark.offset)
+        mark.offset = end
+        mark.link = header.checksum
+        return header
+    }
+
     /// Writes the bytes of whole frames. A large write begins on a page boundary: the identical bytes of the partly filled
     /// page before it are sent again, which the file system takes much faster than an unaligned write.
     private func write(
         _ bytes: UnsafeRawBufferPointer, at offset: UInt64, to active: WritableSegment
     ) throws(StorageError) {
         let partial = Int(offset % UInt64(Layout.blockSize))
-        if bytes.count >= Self.largeWrite, partial > 0, writer.tailPageOffset == offset - UInt64(partial),
+        // In a log that pads, the page before may be on stable storage in part.
+        if padding == .none, bytes.count >= Self.largeWrite, partial > 0,
+            writer.tailPageOffset == offset - UInt64(partial),
             let base = bytes.baseAddress
         {
             // Every block has a page of room before its base (StagingBlock.headroom).
@@ -165,6 +189,8 @@ extension LogStore {
             let block = header.encode()
             do throws(StorageError) {
                 try ready.file.write(block, at: 0)
+                // A spoilt header block under a segment's name would look like a foreign file.
+                if padding != .none { try ready.file.sync() }
             } catch {
                 // Where there is no room the spare stays the spare, and a later try writes its header block again. Else it
                 // goes: nothing is in it, and another may come to lie where the disk is well.

@@ -105,10 +105,11 @@ package final class LogStore: Sendable {
         self.durable = Atomic(durable.lsn)
         activeOffset = Atomic(written.offset)
         writer.active = active
-        let limit = Layout.largestBody(segmentSize: options.segmentSize, indexSpacing: options.indexSpacing)
+        let limit = options.padding.largestBody(
+            Layout.framesLimit(segmentSize: options.segmentSize, indexSpacing: options.indexSpacing))
         if let active, active.isEmpty {
             // An empty active segment made with a smaller size can't roll: it limits the unit until the log is reopened.
-            largestUnit = min(limit, Int(active.header.framesLimit) - Layout.blockSize - Layout.frameHeaderSize)
+            largestUnit = min(limit, options.padding.largestBody(active.header.framesLimit))
         } else {
             largestUnit = limit
         }

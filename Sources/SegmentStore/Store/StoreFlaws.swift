@@ -33,6 +33,8 @@ package struct StoreFlaws: OptionSet, Sendable, Hashable {
     package static let recordsRollBeforeNames = Self(rawValue: 1 << 27)
     /// What is written while a sync runs passes for synced.
     package static let marksEndAfterSync = Self(rawValue: 1 << 28)
+    /// A log that pads does not: neither are sectors filled, nor are header blocks synced before they get their names.
+    package static let skipsPadding = Self(rawValue: 1 << 62)
     /// A sync that failed is made again, as if the second one's success meant anything.
     package static let retriesFailedSync = Self(rawValue: 1 << 29)
 

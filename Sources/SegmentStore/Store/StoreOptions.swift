@@ -3,6 +3,7 @@ package struct StoreOptions: Sendable {
     package var segmentSize: UInt64 = 64 << 20
     package var indexSpacing = 64 << 10
     package var preallocation = Preallocation.allocated
+    package var padding = Padding.none
     package var recovery = RecoveryMode.strict
     /// Reads everything even where the end of the log looks well, so that damage in an old segment is found too: refused, or
     /// cut off by point-in-time recovery. Costs the whole log.

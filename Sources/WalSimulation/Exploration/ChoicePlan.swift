@@ -142,10 +142,7 @@ struct ChoicePlan {
         guard case .sector(_, let index) = points[point].kind, let versions = file.node.sectors[index] else { return }
         let offset = index * model.sectorSize
         guard value <= versions.count else {
-            var bytes = garbage(file.id, index)
-            // Without its magic number a file is not known for the program's own, and no program may touch it then.
-            if index == 0, let newest = versions.last { bytes.replaceSubrange(..<8, with: newest.bytes[..<8]) }
-            content.patch(at: offset, bytes, limit: content.size)
+            content.patch(at: offset, garbage(file.id, index), limit: content.size)
             return
         }
         let version = versions[value - 1]

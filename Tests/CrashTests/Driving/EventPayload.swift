@@ -17,7 +17,6 @@ struct EventPayload {
         // sector, so that a stale one can follow a new one.
         case .fixed: size = 316
         // Mostly small, some over several sectors, a few over several pages.
-        case .sectors: size = 444
         case .varying: size = 16 + (random % 11 == 0 ? random % 5000 : random % 700)
         }
     }

@@ -7,8 +7,6 @@ struct Workload: Sendable, Hashable {
         /// One event of one size to a frame, so that stale frames of an earlier life line up with new ones.
         case fixed
         case varying
-        /// Each frame fills a sector, so that no sector that is durable is ever written again.
-        case sectors
     }
 
     /// What makes events durable.
@@ -26,6 +24,8 @@ struct Workload: Sendable, Hashable {
     var compresses = false
     var sectorSize = SectorSize.bytes512
     var directoryRules = DirectoryRules.strict
+    /// Whether a sector that is being written may hold garbage after a power cut. The log pads its writes to sectors.
+    var spoilsSectors = false
     /// What goes wrong besides the power.
     var trouble = Trouble.none
 
@@ -35,8 +35,6 @@ struct Workload: Sendable, Hashable {
         case kills
         /// There is little room on the disk, now and then.
         case fullDisk
-        /// A sector that is being written may hold garbage after a power cut.
-        case garbage
         /// The device lies about a sync. No event is cut off, so that all that was ever said to be durable must be.
         case lies
     }
@@ -57,19 +55,25 @@ struct Workload: Sendable, Hashable {
         Self(sizes: .fixed, syncing: .few, preallocation: .growing, directoryRules: .lax),
         Self(sizes: .varying, syncing: .every, compresses: true, directoryRules: .lax),
         Self(sizes: .fixed, syncing: .every, trouble: .kills),
-        Self(sizes: .fixed, syncing: .few, preallocation: .growing, trouble: .kills),
         Self(sizes: .varying, syncing: .never, preallocation: .prewritten, trouble: .kills),
         Self(sizes: .varying, syncing: .few, compresses: true, trouble: .kills),
         Self(sizes: .varying, syncing: .few, sectorSize: .bytes4096, directoryRules: .lax, trouble: .kills),
         Self(sizes: .fixed, syncing: .every, trouble: .fullDisk),
         Self(sizes: .varying, syncing: .few, preallocation: .growing, trouble: .fullDisk),
         Self(sizes: .varying, syncing: .every, preallocation: .prewritten, compresses: true, trouble: .fullDisk),
-        Self(sizes: .sectors, syncing: .every, trouble: .garbage),
-        Self(sizes: .sectors, syncing: .few, preallocation: .growing, trouble: .garbage),
-        Self(sizes: .sectors, syncing: .few, preallocation: .prewritten, compresses: true, trouble: .garbage),
     ]
 
-    static let everything: [Self] = all + further
+    /// Those on a disk that may spoil what it is writing.
+    static let padding: [Self] = [
+        Self(sizes: .fixed, syncing: .every, spoilsSectors: true),
+        Self(sizes: .varying, syncing: .few, preallocation: .growing, spoilsSectors: true),
+        Self(
+            sizes: .varying, syncing: .few, preallocation: .prewritten, compresses: true, sectorSize: .bytes4096,
+            spoilsSectors: true),
+        Self(sizes: .fixed, syncing: .few, preallocation: .growing, spoilsSectors: true, trouble: .kills),
+    ]
+
+    static let everything: [Self] = all + further + padding
 
     private static let plain: [Self] = [Sizes.fixed, .varying].flatMap { sizes in
         Syncing.allCases.flatMap { syncing in
@@ -82,7 +86,7 @@ struct Workload: Sendable, Hashable {
     /// A new disk for a run.
     func disk() -> SimulatedDisk {
         let disk = SimulatedDisk(sectorSize: sectorSize, directoryRules: directoryRules)
-        disk.flaws.leavesGarbage = trouble == .garbage
+        disk.flaws.leavesGarbage = spoilsSectors
         return disk
     }
 
@@ -92,6 +96,7 @@ struct Workload: Sendable, Hashable {
         options.segmentSize = Layout.segmentSizeMin
         options.indexSpacing = Layout.indexSpacingMin
         options.preallocation = preallocation
+        if spoilsSectors { options.padding = .sector(sectorSize.rawValue) }
         options.readAccess = .read
         if compresses {
             options.compression = .zstd(segments: .allButNewest(1), blockSize: 4096)
@@ -107,6 +112,7 @@ extension Workload: CustomStringConvertible {
         var text = "\(sizes),\(syncing),\(preallocation)\(compresses ? ",compressed" : "")"
         if sectorSize != .bytes512 { text += ",\(sectorSize.rawValue)" }
         if directoryRules != .strict { text += ",\(directoryRules)" }
+        if spoilsSectors { text += ",garbage" }
         if trouble != .none { text += ",\(trouble)" }
         return text
     }

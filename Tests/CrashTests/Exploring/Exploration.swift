@@ -146,7 +146,7 @@ struct Exploration {
     mutating func replay(
         _ points: [CrashPoint], show: (CrashExplorer.State) -> Void = { _ in }
     ) throws -> CrashReport? {
-        var disk = SimulatedDisk()
+        var disk = workload.disk()
         var marks: ArraySlice<TraceMark> = []
         do {
             for (index, point) in points.enumerated() {

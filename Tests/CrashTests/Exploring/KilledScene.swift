@@ -8,15 +8,18 @@ struct KilledScene {
         case saveCheckpoint, removeCheckpoint, close, open
     }
 
-    private static let workload = Workload(sizes: .fixed, syncing: .few, compresses: true, trouble: .kills)
-
-    private let disk = workload.disk()
+    private let workload: Workload
+    private let disk: SimulatedDisk
     private let seed: UInt64
     private var marks: [TraceMark] = []
     private var life: UInt64 = 0
 
-    init(seed: UInt64) {
+    /// - Parameter spoilsSectors: whether sectors in flight may hold garbage; the log pads then.
+    init(seed: UInt64, spoilsSectors: Bool) {
         self.seed = seed
+        workload = Workload(
+            sizes: .fixed, syncing: .few, compresses: true, spoilsSectors: spoilsSectors, trouble: .kills)
+        disk = workload.disk()
     }
 
     /// The trace of the operation and of the life behind it; nil if it was over before so many calls.
@@ -47,7 +50,7 @@ struct KilledScene {
         return disk.stopRecording()
     }
 
-    static func explore(_ trace: DiskTrace, seed: UInt64) throws -> Int {
+    func explore(_ trace: DiskTrace) throws -> Int {
         var seen = 0
         return try CrashExplorer(trace, options: .init(statesPerPoint: 64, seed: seed, skipsRepeatedStates: true))
             .explore { state in
@@ -65,7 +68,7 @@ struct KilledScene {
 
     private mutating func open(_ watch: Watch) throws -> LogStore {
         let store = try LogStore.open(
-            logDirectory, options: Self.workload.options,
+            logDirectory, options: workload.options,
             environment: testEnvironment(
                 WatchedStorage(base: disk.backend, watch: watch), seed: mixedSeed(seed, number: life)))
         life += 1
@@ -77,7 +80,7 @@ struct KilledScene {
         for _ in 0..<count {
             let lsn = store.writtenLSN + 1
             let block = StagingBlock(capacity: 4096)
-            let bytes = EventPayload(life: life, lsn: lsn, sizes: Self.workload.sizes).bytes
+            let bytes = EventPayload(life: life, lsn: lsn, sizes: workload.sizes).bytes
             _ = bytes.withUnsafeBytes { block.append($0, lsn: lsn) }
             block.closeFrame()
             mark(.submit(lsn))

@@ -10,6 +10,7 @@ enum FixtureLibrary {
     static let folder = packageRoot + "/Fixtures/format-1"
     static let names = [
         "closed", "torn", "parts", "truncated", "compressed", "dictionary", "truncated-after", "multi-epoch",
+        "padded",
     ]
 
     /// One event as a line of a listing: LSN, time, payload, meta, key.
@@ -63,7 +64,9 @@ enum FixtureLibrary {
 
     private static func make(_ name: String) throws -> (SimulatedDisk, [String]) {
         let disk = SimulatedDisk()
-        let log = try StoreHarness(disk, seed: name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
+        var options = StoreHarness.smallSegments
+        if name == "padded" { options.padding = .sector(512) }
+        let log = try StoreHarness(disk, options: options, seed: name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
         switch name {
         case "closed":
             for number in UInt64(1)...60 {
@@ -100,6 +103,15 @@ enum FixtureLibrary {
             let lines = try listing(third.store)
             try third.store.closeCleanly()
             return (disk, lines)
+        case "padded":
+            // Fillers behind what is written together, and one at the end of the copy that a truncation makes.
+            for number in UInt64(1)...40 {
+                try log.append([StoreSample.event(number, size: Int(number * 97 % 900))])
+                if number % 5 == 0 { try log.maintain() }
+            }
+            try log.store.truncate(after: 38)
+            try log.append([StoreSample.event(50, size: 30)])
+            try log.maintain()
         case "truncated":
             for number in UInt64(1)...30 { try log.append([StoreSample.event(number, size: 1400)]) }
             try log.maintain()
