@@ -100,9 +100,9 @@ struct Promise03FailureTests {
         let taskCode = await task
         #expect(taskCode == .failed)
         #expect(codes.value.count == 5)
-        // The appender may have met the draining log first; nobody is told that it went well.
-        #expect(codes.value.allSatisfy { $0 == .failed || $0 == .draining })
-        #expect(codes.value.filter { $0 == .failed }.count >= 4)
+        // Who came late may have met the log draining, or closed; nobody is told that it went well.
+        #expect(codes.value.allSatisfy { $0 == .failed || $0 == .draining || $0 == .closed })
+        #expect(codes.value.contains(.failed))
         #expect(log.durableLSN == 1)
         try await log.close()
     }

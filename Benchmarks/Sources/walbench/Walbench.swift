@@ -51,7 +51,7 @@ struct RunCommand: ParsableCommand {
         let driver = Driver(
             workloads: Workload.all.filter { chosen.isEmpty || chosen.contains($0.id) },
             contestants: Set(engines.isEmpty ? Contestant.allCases : engines), rounds: rounds ?? (quick ? 3 : 5),
-            scale: scale ?? (quick ? 0.15 : 1), directory: directory,
+            scale: scale ?? (quick ? 0.11 : 1), directory: directory,
             tell: { FileHandle.standardError.write(Data(("walbench: " + $0 + "\n").utf8)) },
             keep: write)
         let scales = scaling ?? (chosen.isEmpty && engines.isEmpty)

@@ -96,6 +96,15 @@ package struct CheckpointFolder: Sendable {
         return newest
     }
 
+    /// Makes the names of all checkpoints durable, if there are any.
+    package func syncNames() throws(StorageError) {
+        do throws(StorageError) {
+            try storage.syncDirectory(folder)
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
+    }
+
     private func open(_ name: String) throws(WalError) -> any StorageFile {
         do throws(StorageError) {
             return try storage.open(path(name), .readOnly)

@@ -127,8 +127,15 @@ extension LogStore {
     }
 
     /// Reads what the checkpoints hold back, once.
+    ///
+    /// A process that was killed may have left a checkpoint's new name in the page cache only. What is dropped because of it
+    /// would be missed, were the older one to come back.
     func loadHolds(_ holds: inout [String: UInt64]?) throws(WalError) {
         guard holds == nil else { return }
+        if !options.readOnly {
+            let folder = checkpointFolder
+            try attempt("make the checkpoints durable") { () throws(StorageError) in try folder.syncNames() }
+        }
         var read: [String: UInt64] = [:]
         for info in try checkpoints() { read[info.name] = info.position?.lsn.rawValue ?? 0 }
         holds = read

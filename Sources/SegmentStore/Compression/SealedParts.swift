@@ -14,11 +14,15 @@ struct SealedParts {
         guard let footer = try headers.footer(file), footer.identity == identity,
             footer.sequence == header.sequence, footer.salt == header.salt
         else { throw Self.damage(path, offset: size, "the footer is damaged, so it can't be compressed") }
+        // Before memory is taken for what it says.
+        let reserve = Layout.sealReserve(segmentSize: header.segmentSize, indexSpacing: header.indexSpacing)
+        guard size <= Layout.segmentSizeMax, footer.endOfFrames > UInt64(Layout.blockSize),
+            UInt64(footer.indexLength) <= reserve
+        else {
+            throw Self.damage(path, offset: size, "the footer is impossible, so it can't be compressed")
+        }
         let block = try attempt("read a segment's index") { () throws(StorageError) in
             try file.readBlock(at: footer.indexOffset, size: footer.indexLength)
-        }
-        guard size <= Layout.segmentSizeMax, footer.endOfFrames > UInt64(Layout.blockSize) else {
-            throw Self.damage(path, offset: size, "the footer is impossible, so it can't be compressed")
         }
         if let block, let intact = SparseIndex(block, salt: header.salt, offset: footer.indexOffset) {
             index = intact

@@ -35,6 +35,15 @@ package struct HeaderReader: Sendable {
         return try read(file, path: path, identity: identity)
     }
 
+    /// Throws if a file is another log's, or of a format from the future: it is not to be touched. A damaged one is not.
+    package func refuseForeign(_ name: String, identity: LogIdentity?) throws(WalError) {
+        do throws(WalError) {
+            _ = try read(name, identity: identity)
+        } catch {
+            guard error.code == .corrupted else { throw error }
+        }
+    }
+
     /// Opens a segment of the catalogue for reading. Its file may be compressed at any moment, here or by another process, so a
     /// name that is gone is looked for under its other one.
     package func open(_ segment: Segment) throws(StorageError) -> any StorageFile {

@@ -26,29 +26,81 @@ package struct Quarantine: Sendable {
         try storage.syncDirectory(directory)
     }
 
-    /// Copies a range of a file into a new file of the folder, durably. Returns its name.
+    /// Copies a range of a file into a new file of the folder, durably. Returns its name: also that of an equal copy that is
+    /// there from an earlier try, so that tries that fail don't fill the disk.
     package func copy(_ name: String, range: Range<UInt64>, tag: UInt32) throws(StorageError) -> String {
         let source = try storage.open(directory + "/" + name, .readOnly)
-        let (copy, target) = try create("\(name).\(range.lowerBound).\(tag)")
         let window = ByteWindow(source, limit: min(range.upperBound, try source.size()))
-        var offset = range.lowerBound
-        while offset < window.limit {
-            let count = Int(min(1 << 20, window.limit - offset))
-            // What is not copied whole must not be cut.
-            guard let bytes = try window.bytes(at: offset, count: count) else {
-                throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io)
+        let stem = "\(name).\(range.lowerBound)."
+        for earlier in try storage.list(folder).sorted() where earlier.hasPrefix(stem) {
+            if try holds(earlier, window, from: range.lowerBound) {
+                try source.close()
+                return earlier
             }
-            try copy.write(at: offset - range.lowerBound, UnsafeRawBufferPointer(start: bytes, count: count))
-            offset += UInt64(count)
         }
-        if !flaws.contains(.quarantinesWithoutSync) { try copy.sync() }
-        try copy.close()
+        let (copy, target) = try create("\(stem)\(tag)")
+        do throws(StorageError) {
+            var offset = range.lowerBound
+            while offset < window.limit {
+                let count = Int(min(1 << 20, window.limit - offset))
+                // What is not copied whole must not be cut.
+                guard let bytes = try window.bytes(at: offset, count: count) else {
+                    throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io)
+                }
+                try copy.write(at: offset - range.lowerBound, UnsafeRawBufferPointer(start: bytes, count: count))
+                offset += UInt64(count)
+            }
+            if !flaws.contains(.quarantinesWithoutSync) { try copy.sync() }
+            try copy.close()
+        } catch {
+            // Half a copy is of no use and takes room. What matters is why; a name that stays is in nobody's way.
+            do { try copy.close() } catch {}
+            do { try storage.unlink(folder + "/" + target) } catch {}
+            throw error
+        }
         try source.close()
         if !flaws.contains(.quarantinesWithoutSync) { try storage.syncDirectory(folder) }
         return target
     }
 
-    /// Makes a file of a name that is free: an earlier try of the same repair, stopped in the middle, keeps what it saved.
+    /// Whether a file of the folder holds just the bytes of a window from an offset on, and durably so.
+    private func holds(_ name: String, _ window: ByteWindow, from start: UInt64) throws(StorageError) -> Bool {
+        let file: any StorageFile
+        do throws(StorageError) {
+            file = try storage.open(folder + "/" + name, .readWrite)
+        } catch {
+            // Whatever it is: another copy is made.
+            return false
+        }
+        let size = try file.size()
+        guard size == window.limit - min(start, window.limit) else {
+            try file.close()
+            return false
+        }
+        let copied = ByteWindow(file, limit: size)
+        var offset: UInt64 = 0
+        while offset < size {
+            let count = Int(min(1 << 20, size - offset))
+            guard let left = try copied.bytes(at: offset, count: count),
+                let right = try window.bytes(at: start + offset, count: count), isEqual(left, right, count)
+            else {
+                try file.close()
+                return false
+            }
+            offset += UInt64(count)
+        }
+        try file.sync()
+        try file.close()
+        try storage.syncDirectory(folder)
+        return true
+    }
+
+    private func isEqual(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        UnsafeRawBufferPointer(start: left, count: count)
+            .elementsEqual(UnsafeRawBufferPointer(start: right, count: count))
+    }
+
+    /// Makes a file of a name that is free.
     private func create(_ name: String) throws(StorageError) -> (any StorageFile, String) {
         var target = name
         var number = 1

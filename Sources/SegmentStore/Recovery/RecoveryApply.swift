@@ -42,7 +42,8 @@ package struct RecoveryApply {
     }
 
     private mutating func apply() throws(StorageError) -> Result {
-        try confirmSuperblock()
+        let known = try openSuperblock()
+        if let known { try confirm(known) }
         try confirmFooters()
         var superblock = plan.superblock
         try removeLeftovers()
@@ -52,23 +53,23 @@ package struct RecoveryApply {
         superblock.incarnation = environment.random()
         if !flaws.contains(.keepsCleanFlag) { superblock.isClean = false }
         let file: SuperblockFile
-        if plan.mustRebuildSuperblock {
+        if let known {
+            file = known
+        } else {
             superblock.cutEpoch = superblock.epoch
             try keepDamagedSuperblock(tag: superblock.epoch)
             file = try SuperblockFile.create(superblock, storage: storage, directory: directory, flaws: flaws)
             try storage.syncDirectory(directory)
-        } else {
-            file = SuperblockFile(
-                try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot, flaws: flaws)
         }
         if let cut = plan.cut {
             return try apply(cut, &superblock, file)
         }
         try discardTorn(tag: superblock.epoch)
         // A cut that was decided and of which nothing is left to do: but the names it gave may not be on stable storage yet.
-        // Nor may those of a log that a process was killed while it made.
+        // Nor may those of a log that a process was killed while it made, or of a superblock that was made anew.
         let isYoung = plan.superblock.epoch == 0 && !flaws.contains(.createsWithoutDirectorySync)
-        if superblock.cutKind != .none || isYoung { try storage.syncDirectory(directory) }
+        let wasCut = superblock.cutKind != .none || plan.superblock.cutEpoch == plan.superblock.epoch
+        if wasCut || isYoung { try storage.syncDirectory(directory) }
         superblock.cutKind = .none
         superblock.cut = 0
         superblock.generation += 1
@@ -78,16 +79,24 @@ package struct RecoveryApply {
 
     private func path(_ name: String) -> String { directory + "/" + name }
 
-    /// Segments below the low mark go because the superblock says so. A process that was killed may have left that
-    /// superblock in the page cache only: were it lost after the files, the log would miss them.
-    private mutating func confirmSuperblock() throws(StorageError) {
-        let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }
-        guard !goes.isEmpty, !plan.isNew, !plan.mustRebuildSuperblock else { return }
-        let file = SuperblockFile(
+    /// The superblock of a log that has one.
+    private func openSuperblock() throws(StorageError) -> SuperblockFile? {
+        guard !plan.isNew, !plan.mustRebuildSuperblock else { return nil }
+        return SuperblockFile(
             try storage.open(path(FileNames.superblock), .readWrite), best: plan.superblockSlot, flaws: flaws)
+    }
+
+    /// A process that was killed may have left the superblock in the page cache only.
+    private mutating func confirm(_ file: SuperblockFile) throws(StorageError) {
+        // Between the writes of its slots, as far as can be seen; a log that pads is made sure of in any case.
+        if plan.superblockSlot != nil || options.padding != .none {
+            try file.confirm(plan.superblock, slot: plan.superblockSlot)
+        }
+        // Segments below the low mark go because the superblock says so: were it lost after the files, the log would miss them.
+        let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }
+        guard !goes.isEmpty else { return }
         plan.superblock.generation += 1
         try file.write(plan.superblock)
-        try file.close()
         plan.superblockSlot = nil
     }
 
@@ -162,15 +171,22 @@ package struct RecoveryApply {
             try storage.syncDirectory(directory)
         }
         guard let tail = plan.tail, let segment = plan.segments.last else { return }
+        // The sector in which a log that pads ends may be on stable storage: it stays, and the next frame goes into another one.
+        let start = options.padding.sectorEnd(tail.range.lowerBound)
+        guard start < tail.range.upperBound || options.padding == .none else { return }
         try keepTorn(segment, from: tail.range.lowerBound, &budget, tag: tag)
         if flaws.contains(.leavesTornTail) { return }
         let file = try storage.open(path(segment.name), .readWrite)
         let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
         defer { zeros.deallocate() }
         zeros.initializeMemory(as: UInt8.self, repeating: 0)
-        var offset = tail.range.lowerBound
-        while offset < tail.range.upperBound {
-            let count = min(zeros.count, Int(tail.range.upperBound - offset))
+        // Nothing of ours lies behind the segment's size, and what does may be larger than the disk.
+        let limit = segment.header?.segmentSize ?? Layout.segmentSizeMax
+        if try file.size() > limit { try file.truncate(limit) }
+        var offset = start
+        let end = min(tail.range.upperBound, limit)
+        while offset < end {
+            let count = min(zeros.count, Int(end - offset))
             try file.write(at: offset, UnsafeRawBufferPointer(rebasing: zeros[..<count]))
             offset += UInt64(count)
         }
@@ -201,7 +217,7 @@ package struct RecoveryApply {
             try quarantine.prepare()
             quarantined.append(try quarantine.copy(segment.name, range: offset..<end, tag: tag))
             budget -= end - offset
-        } catch  where error.isNoSpace {
+        } catch  where error.isNoSpace || error.alreadyExists {
             // Never acknowledged as durable, and there is no room to keep it: the report says so.
             notKept.append(segment.name)
         }

@@ -65,7 +65,9 @@ package struct RecoveryPlanner: Sendable {
         let behind = listing.entries.partitionPoint { $0.base > min(known.firstLSN, known.activeBase) }
         // Where the low mark itself is lost, no file may go because of it.
         if behind > 1, !mustRebuild {
-            leftovers += listing.entries[..<(behind - 1)].flatMap(\.names)
+            let names = listing.entries[..<(behind - 1)].flatMap(\.names)
+            for name in names { try headers.refuseForeign(name, identity: known.identity) }
+            leftovers += names
             listing.removeFirst(behind - 1)
         }
         let twins = try spareTwins(&listing, known)

@@ -36,7 +36,7 @@ package struct Salvage {
         }
         guard !listing.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
         if listing.others.contains(FileNames.superblock) { try readSuperblock() }
-        _ = try listing.resolve(headers, identity: identity)
+        _ = try listing.resolve(headers, identity: identity, refusesForeign: false)
         for entry in listing.entries {
             let base = entry.base
             if nextLSN == 0 { nextLSN = base }
@@ -59,7 +59,7 @@ package struct Salvage {
         let content: SuperblockFile.Content
         do throws(WalError) { content = try headers.superblock() } catch {
             // It is needed for nothing but to say how far the log went.
-            guard error.code == .corrupted else { throw error }
+            guard error.code == .corrupted || error.code == .wrongFileType else { throw error }
             return
         }
         guard case .found(let superblock, _, _) = content else { return }
@@ -84,10 +84,11 @@ package struct Salvage {
         }
         defer { headers.close(file) }
         guard let salt = try salt(file, name),
-            let size = try readable({ () throws(StorageError) -> UInt64? in try file.size() })
+            let fileSize = try readable({ () throws(StorageError) -> UInt64? in try file.size() })
         else { return true }
-        // What was found otherwise is not missed.
-        storage.hasHoles.withLock { $0 = false }
+        let size = min(fileSize, Layout.segmentSizeMax)
+        // What was found otherwise is not missed; but a seek table that was made again may be shorter for a hole.
+        if (file as? CompressedSegmentFile)?.isTableDerived != true { storage.hasHoles.withLock { $0 = false } }
         let window = ByteWindow(file, limit: size)
         var offset = UInt64(Layout.blockSize)
         stop.offset = offset

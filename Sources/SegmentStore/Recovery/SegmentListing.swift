@@ -68,19 +68,17 @@ package struct SegmentListing: Sendable {
 
     /// Decides between twins: the raw file if it is whole, else the compressed one if that is. Where neither is whole the raw one
     /// is read and none is given up. Returns the names that are not needed.
-    package mutating func resolve(_ headers: HeaderReader, identity: LogIdentity?) throws(WalError) -> [String] {
+    ///
+    /// - Parameter refusesForeign: whether a file that is another log's, or of a format from the future, is an error: it is not
+    ///   to be touched.
+    package mutating func resolve(
+        _ headers: HeaderReader, identity: LogIdentity?, refusesForeign: Bool = true
+    ) throws(WalError) -> [String] {
         var given: [String] = []
         for index in entries.indices where entries[index].isTwin {
             let base = entries[index].base
             let (raw, compressed) = (FileNames.segment(base: base), FileNames.compressedSegment(base: base))
-            // A file that is another log's, or of a format from the future, is refused and not touched.
-            for name in [raw, compressed] {
-                do throws(WalError) {
-                    _ = try headers.read(name, identity: identity)
-                } catch {
-                    guard error.code == .corrupted else { throw error }
-                }
-            }
+            if refusesForeign { for name in [raw, compressed] { try headers.refuseForeign(name, identity: identity) } }
             if try headers.isWhole(raw, base: base, identity: identity) {
                 entries[index].hasCompressed = false
                 given.append(compressed)

@@ -31,7 +31,8 @@ package struct TailSurvey: Sendable {
         _ file: any StorageFile, salt: UInt64?, from offset: UInt64, data: DataRanges? = nil,
         reaching path: String? = nil
     ) throws(StorageError) {
-        let size = try file.size()
+        // No segment is larger, whatever size a sparse file says it has.
+        let size = min(try file.size(), Layout.segmentSizeMax)
         let known: DataRanges
         if let data { known = data } else { known = try DataRanges(file, from: offset) }
         let window = ByteWindow(file, limit: size, reaching: path)
