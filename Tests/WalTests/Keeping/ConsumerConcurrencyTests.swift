@@ -317,6 +317,67 @@ struct ConsumerConcurrencyTests {
         #expect(saves.value == 3)
     }
 
+    @Test("One that would save while the log is being closed, another still saving, ends in order", .hangGuard)
+    func savesTooLate() async throws {
+        let isHeld = Shared(false)
+        let storage = HookStorage(base: SimulatedDisk().backend) { operation, path in
+            if operation == .sync, path.hasSuffix("slow.ckpt.tmp") { waitUntil { !isHeld.value } }
+        }
+        let log = try await WriteAheadLog.open(at: "/log", options: testOptions(LogStorage(storage)))
+        try append(log, 1)
+        try await log.sync()
+        let (hasBegun, saves) = (Shared(0), Shared(0))
+        let mayGoOn = Shared(false)
+        let options = ConsumerOptions()
+        let ends = Shared<[WalError.Code?]>([])
+        func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws -> SystemThread {
+            try SystemThread(name: name) {
+                var options = options
+                options.checkpointEvery = 1
+                let code = code {
+                    _ = try log.consume(
+                        name, options: options,
+                        save: {
+                            if mayGoOn.value { saves.update { $0 += 1 } }
+                            return [1]
+                        }
+                    ) { _ in
+                        hasBegun.update { $0 += 1 }
+                        body()
+                        return .continue
+                    }
+                }
+                ends.update { $0.append(code) }
+            }
+        }
+        var threads = [try start("late") { waitUntil { mayGoOn.value } }]
+        threads.append(
+            try start("slow") {
+                waitUntil { hasBegun.value == 3 }
+                isHeld.value = true
+            })
+        let task = Task {
+            try await log.consume("task", options: options) { _ in
+                hasBegun.update { $0 += 1 }
+                try await eventually { mayGoOn.value }
+                return .continue
+            }
+        }
+        try await eventually { isHeld.value }
+        // It gives the consumers next to no time.
+        #expect(code { try log.shutdown(timeout: .milliseconds(2)) } == .timedOut)
+        waitUntil { code { try log.saveCheckpoint("probe", at: 1) } == .closed }
+        mayGoOn.value = true
+        waitUntil { saves.value == 1 }
+        // Time for it to be refused.
+        SystemClock.sleep(nanoseconds: 20_000_000)
+        isHeld.value = false
+        try await log.shutdown()
+        for thread in threads { thread.join() }
+        #expect(ends.value == [nil, nil])
+        #expect(try await task.value.reason == .logEnded)
+    }
+
     @Test("One that can't go on says why; one without a checkpoint starts where it is told")
     func starts() throws {
         let log = try open(SimulatedDisk())
