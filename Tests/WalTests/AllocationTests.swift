@@ -34,7 +34,7 @@ struct AllocationTests {
         }
     }
 
-    @Test("Appends", .timeLimit(.minutes(1)))
+    @Test("Appends", .hangGuard)
     func appends() async {
         await #expect(processExitsWith: .success) {
             try Self.withLog { log in
@@ -49,7 +49,7 @@ struct AllocationTests {
         }
     }
 
-    @Test("Batches: one for each", .timeLimit(.minutes(1)))
+    @Test("Batches: one for each", .hangGuard)
     func batches() async {
         await #expect(processExitsWith: .success) {
             try Self.withLog { log in
@@ -67,7 +67,7 @@ struct AllocationTests {
         }
     }
 
-    @Test("Borrowed replay and iteration", .timeLimit(.minutes(1)), arguments: ["mapped", "read"])
+    @Test("Borrowed replay and iteration", .hangGuard, arguments: ["mapped", "read"])
     func reading(_ access: String) async {
         await #expect(processExitsWith: .success) { [access = access as String] in
             try Self.withLog { log in

@@ -35,7 +35,7 @@ struct CompressionTests {
         #expect(next == count + 1)
     }
 
-    @Test("In the background, on real files, and under other settings at the next opening", .timeLimit(.minutes(1)))
+    @Test("In the background, on real files, and under other settings at the next opening", .hangGuard)
     func background() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/log"
@@ -91,7 +91,7 @@ struct CompressionTests {
         try again.shutdown()
     }
 
-    @Test("Suspending, while others append, replay and truncate", .timeLimit(.minutes(1)))
+    @Test("Suspending, while others append, replay and truncate", .hangGuard)
     func besideOthers() async throws {
         let disk = SimulatedDisk()
         var settings = testOptions(disk.storage, sync: .never, segmentSize: 64 << 10)

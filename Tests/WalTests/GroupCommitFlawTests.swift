@@ -13,7 +13,7 @@ struct GroupCommitFlawTests {
         return try WriteAheadLog.open(at: "/log", options: options)
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [StoreFlaws(), .answersBeforeSync])
+    @Test(.hangGuard, arguments: [StoreFlaws(), .answersBeforeSync])
     func `Who waits for durability is answered when the event is durable`(_ flaws: StoreFlaws) throws {
         let disk = SimulatedDisk()
         let log = try open(disk.storage, flaws)
@@ -24,7 +24,7 @@ struct GroupCommitFlawTests {
         try log.close()
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [StoreFlaws(), .dropsQueueAtShutdown])
+    @Test(.hangGuard, arguments: [StoreFlaws(), .dropsQueueAtShutdown])
     func `A shutdown writes what is queued`(_ flaws: StoreFlaws) throws {
         let disk = SimulatedDisk()
         let gate = DiskGate()
@@ -45,37 +45,27 @@ struct GroupCommitFlawTests {
 
     /// While one thread syncs, another comes to wait for an event that this sync covers.
     @Test(
-        .timeLimit(.minutes(1)), arguments: [StoreFlaws(), .wakesNextGeneration, .leavesWaitersAsleep],
+        .hangGuard, arguments: [StoreFlaws(), .wakesNextGeneration, .leavesWaitersAsleep],
         [nil, ErrorNumber.io])
     func `A sync, done or failed, wakes whoever waits for it`(_ flaws: StoreFlaws, _ failure: CInt?) throws {
         // One is about syncs that succeed, the other about those that fail.
         guard flaws.isEmpty || (flaws == .leavesWaitersAsleep) == (failure != nil) else { return }
-        var isCaught = false
-        for _ in 0..<(flaws.isEmpty ? 1 : 8) where !isCaught {
-            let gate = DiskGate()
-            let log = try open(gate.guarding(SimulatedDisk().backend), flaws)
-            try log.append([1])
-            gate.shut(.sync)
-            gate.fail(.sync, failure)
-            let leader = try SystemThread(name: "leader") { _ = code { try log.appendDurably([2]) } }
-            gate.waitUntilHeld()
-            let hasEnded = Shared(false)
-            let waiter = try SystemThread(name: "waiter") {
-                _ = code { try log.waitDurable(1) }
-                hasEnded.value = true
-            }
-            // Time for it to fall asleep; if it does not, it needs nobody to wake it, and the flaw is shown by another round.
-            SystemClock.sleep(nanoseconds: 50_000_000)
-            gate.open()
-            leader.join()
-            let end = SystemClock.monotonicNanoseconds() + (flaws.isEmpty ? 20_000_000_000 : 500_000_000)
-            while !hasEnded.value, SystemClock.monotonicNanoseconds() < end {
-                SystemClock.sleep(nanoseconds: 1_000_000)
-            }
-            isCaught = !hasEnded.value
-            try log.close()
-            waiter.join()
-        }
-        #expect(isCaught != flaws.isEmpty)
+        let gate = DiskGate()
+        let log = try open(gate.guarding(SimulatedDisk().backend), flaws)
+        try log.append([1])
+        gate.shut(.sync)
+        defer { gate.open() }
+        gate.fail(.sync, failure)
+        let leader = try SystemThread(name: "leader") { _ = code { try log.appendDurably([2]) } }
+        gate.waitUntilHeld()
+        let waiter = try WatchedThread(name: "waiter") { _ = code { try log.waitDurable(1) } }
+        #expect(waiter.fallsAsleep())
+        gate.open()
+        leader.join()
+        // Whoever the leader has woken is no longer asleep, be it that it has not run yet.
+        if flaws.isEmpty { waiter.join() }
+        #expect(waiter.fallsAsleep() != flaws.isEmpty)
+        try log.close()
+        waiter.join()
     }
 }

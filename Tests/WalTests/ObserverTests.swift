@@ -6,7 +6,7 @@ import WalSimulation
 
 @Suite("The observer hears of everything that happens")
 struct ObserverTests {
-    @Test("A healthy life: states, writes, syncs, rolls, settled, sealed and deleted segments", .timeLimit(.minutes(1)))
+    @Test("A healthy life: states, writes, syncs, rolls, settled, sealed and deleted segments", .hangGuard)
     func healthy() throws {
         let recorder = Recorder()
         var options = testOptions(SimulatedDisk().storage, sync: .never, segmentSize: 16 << 10)
@@ -16,9 +16,9 @@ struct ObserverTests {
             for _ in 0..<5 { try log.append([UInt8](repeating: 1, count: 1000)) }
             try log.rotate()
         }
-        // The ends of rolled segments are synced in the background; this one isn't the end of any.
-        try log.appendDurably([2])
         waitUntil { recorder.events.filter { if case .segmentSealed = $0 { true } else { false } }.count >= 3 }
+        // Nothing is left to be synced in the background, which is told in other ways.
+        try log.appendDurably([2])
         let removed = try log.truncate(before: 6)
         #expect(removed.count == 1)
         try log.shutdown()
@@ -38,7 +38,7 @@ struct ObserverTests {
         #expect(log.stats().rolls == 3)
     }
 
-    @Test("Drops are counted up, and none is missing", .timeLimit(.minutes(1)))
+    @Test("Drops are counted up, and none is missing", .hangGuard)
     func drops() throws {
         let gate = DiskGate()
         let recorder = Recorder()
@@ -58,7 +58,7 @@ struct ObserverTests {
         #expect(log.lastLSN.rawValue == UInt64(200 - dropped))
     }
 
-    @Test("A failure is told once, with its cause, and then the state", .timeLimit(.minutes(1)))
+    @Test("A failure is told once, with its cause, and then the state", .hangGuard)
     func failure() throws {
         let gate = DiskGate()
         let recorder = Recorder()
@@ -73,7 +73,7 @@ struct ObserverTests {
         waitUntil { recorder.states == [.running, .failed, .closed] }
     }
 
-    @Test("Damage is told, found on reading or on opening", .timeLimit(.minutes(1)))
+    @Test("Damage is told, found on reading or on opening", .hangGuard)
     func corruption() throws {
         let disk = SimulatedDisk()
         let recorder = Recorder()
@@ -98,7 +98,7 @@ struct ObserverTests {
         try log.close()
     }
 
-    @Test("Background work that fails is told and tried again, ever more seldom", .timeLimit(.minutes(1)))
+    @Test("Background work that fails is told and tried again, ever more seldom", .hangGuard)
     func backoff() throws {
         let failing = Shared(true)
         let tries = Shared(0)
@@ -114,9 +114,12 @@ struct ObserverTests {
         for _ in 0..<40 { try log.append([UInt8](repeating: 1, count: 5000)) }
         try log.sync()
         waitUntil { tries.value > 0 }
+        let start = SystemClock.monotonicNanoseconds()
         SystemClock.sleep(nanoseconds: 500_000_000)
+        let made = tries.value
         // After 0, 100, 300 ms …: a loop would make thousands.
-        #expect(tries.value < 10)
+        let seconds = (SystemClock.monotonicNanoseconds() - start) / 1_000_000_000
+        #expect(made < 10 + Int(seconds))
         #expect(log.state == .running)
         waitUntil { recorder.events.contains { if case .error = $0 { true } else { false } } }
         failing.value = false
@@ -125,7 +128,7 @@ struct ObserverTests {
         #expect(log.durableLSN == 40)
     }
 
-    @Test("A slow observer delays nothing; what it misses is counted", .timeLimit(.minutes(1)))
+    @Test("A slow observer delays nothing; what it misses is counted", .hangGuard)
     func slow() throws {
         final class Slow: WalObserver {
             let gate = Shared(true)

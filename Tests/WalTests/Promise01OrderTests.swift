@@ -7,7 +7,7 @@ import WalSimulation
 struct Promise01OrderTests {
     @Test(
         "Eight threads append singles, batches and events with meta; what each was told is what the file holds",
-        .timeLimit(.minutes(2)), arguments: [BackPressure.block, .fail, .drop], [SyncPolicy.batch, .never])
+        .hangGuard, arguments: [BackPressure.block, .fail, .drop], [SyncPolicy.batch, .never])
     func eightThreads(backPressure: BackPressure, sync: SyncPolicy) throws {
         let disk = SimulatedDisk()
         var options = testOptions(disk.storage, sync: sync, segmentSize: 256 << 10)
@@ -58,7 +58,7 @@ struct Promise01OrderTests {
         try log.shutdown()
     }
 
-    @Test("Of many threads that expect the same newest LSN, one alone appends", .timeLimit(.minutes(1)))
+    @Test("Of many threads that expect the same newest LSN, one alone appends", .hangGuard)
     func expecting() throws {
         let log = try WriteAheadLog.open(at: "/expecting", options: testOptions(SimulatedDisk().storage, sync: .never))
         let wins = Shared(0)

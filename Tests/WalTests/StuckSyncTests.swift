@@ -19,7 +19,7 @@ struct StuckSyncTests {
             })
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [SyncPolicy.batch, .never, .interval(.milliseconds(1))])
+    @Test(.hangGuard, arguments: [SyncPolicy.batch, .never, .interval(.milliseconds(1))])
     func `Without a descriptor to sync the directory nothing is acknowledged, and nothing fails`(
         _ sync: SyncPolicy
     ) async throws {
@@ -45,7 +45,7 @@ struct StuckSyncTests {
         try await again.shutdown()
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [ErrorNumber.io, ErrorNumber.permission])
+    @Test(.hangGuard, arguments: [ErrorNumber.io, ErrorNumber.permission])
     func `A segment that can't be made when it is needed is made when it can be`(_ number: CInt) throws {
         let disk = SimulatedDisk()
         let errno = Shared<CInt?>(nil)

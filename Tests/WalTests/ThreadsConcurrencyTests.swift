@@ -24,7 +24,7 @@ struct ThreadsConcurrencyTests {
     }
 
     @Test(
-        "Eight threads append while others flush, sync, rotate, truncate, read and ask", .timeLimit(.minutes(4)),
+        "Eight threads append while others flush, sync, rotate, truncate, read and ask", .hangGuard,
         arguments: [BackPressure.block, .fail, .drop], [SyncPolicy.batch, .never, .interval(.milliseconds(1))])
     func everything(backPressure: BackPressure, sync: SyncPolicy) throws {
         var options = testOptions(SimulatedDisk().storage, sync: sync, segmentSize: 32 << 10)
@@ -98,7 +98,7 @@ struct ThreadsConcurrencyTests {
     }
 
     @Test(
-        "Closing, shutting down and dropping the log under load", .timeLimit(.minutes(4)),
+        "Closing, shutting down and dropping the log under load", .hangGuard,
         arguments: ["close", "shutdown", "both"], 0..<6)
     func end(how: String, round: Int) throws {
         let disk = SimulatedDisk()
@@ -136,7 +136,7 @@ struct ThreadsConcurrencyTests {
         try again.shutdown()
     }
 
-    @Test("Tasks append, wait and are cancelled while threads do the same", .timeLimit(.minutes(4)))
+    @Test("Tasks append, wait and are cancelled while threads do the same", .hangGuard)
     func tasks() async throws {
         var options = testOptions(SimulatedDisk().storage, sync: .never, segmentSize: 32 << 10)
         options.queueBytes = 1500
@@ -180,7 +180,7 @@ struct ThreadsConcurrencyTests {
         #expect(log.durableLSN == log.lastAssignedLSN)
     }
 
-    @Test("Many threads meet a failing disk and all hear of it", .timeLimit(.minutes(4)), arguments: 0..<4)
+    @Test("Many threads meet a failing disk and all hear of it", .hangGuard, arguments: 0..<4)
     func failing(round: Int) throws {
         let gate = DiskGate()
         var options = testOptions(gate.guarding(SimulatedDisk().backend), sync: .never, segmentSize: 32 << 10)

@@ -8,7 +8,7 @@ import WalSimulation
 @Suite("Concurrency: truncate(after:) beside everything else")
 struct TruncateAfterConcurrencyTests {
     @Test(
-        "Appends, durable waits and readers beside cuts", .timeLimit(.minutes(4)),
+        "Appends, durable waits and readers beside cuts", .hangGuard,
         arguments: [SyncPolicy.batch, .never])
     func besideCuts(sync: SyncPolicy) throws {
         var options = testOptions(SimulatedDisk().storage, sync: sync, segmentSize: 16 << 10)
@@ -16,12 +16,17 @@ struct TruncateAfterConcurrencyTests {
         let log = try WriteAheadLog.open(at: "/cuts", options: options)
         let wrong = Shared<[String]>([])
         let going = Shared(5)
-        /// Number of the cut that has begun, and LSNs that every cut has kept.
+        /// Number of the cut that has begun.
         let cuts = Shared<UInt64>(0)
         try onThreads(9) { thread in
             switch thread {
             case 0..<5:
+                // Whoever is slow to start, cuts come before and among the appends.
                 for step in 0..<400 {
+                    if step % 200 == 100 {
+                        let begun = cuts.value
+                        waitUntil { cuts.value > begun + 1 }
+                    }
                     do throws(WalError) {
                         let bytes = [UInt8](text: "\(thread)/\(step)")
                         switch step % 4 {
@@ -42,8 +47,10 @@ struct TruncateAfterConcurrencyTests {
             case 5:
                 var random = SeededGenerator(seed: 5)
                 while going.value > 0 {
+                    // In this order: the first moves up meanwhile, never above what follows the last.
+                    let first = log.firstLSN.rawValue
                     let last = log.lastAssignedLSN.rawValue
-                    let lsn = last - min(last + 1 - log.firstLSN.rawValue, random.next() % 40)
+                    let lsn = last - min(last + 1 - first, random.next() % 40)
                     cuts.update { $0 += 1 }
                     do throws(WalError) {
                         try log.truncate(after: LSN(lsn))
@@ -87,13 +94,15 @@ struct TruncateAfterConcurrencyTests {
                         try log.truncate(before: LSN(log.firstLSN.rawValue + (log.lastLSN > log.firstLSN ? 1 : 0)))
                         if !(try log.verify().isIntact) { wrong.update { $0.append("verify found damage") } }
                     } catch {
-                        if error.code != .notYetWritten { wrong.update { $0.append("housekeeping: \(error)") } }
+                        // The new first event was cut off, before it was looked for or while it was waited for.
+                        let isLegal = error.code == .notYetWritten || error.code == .truncated
+                        if !isLegal { wrong.update { $0.append("housekeeping: \(error)") } }
                     }
                 }
             }
         }
         #expect(wrong.value.isEmpty, "\(wrong.value.prefix(5))")
-        #expect(cuts.value > 0)
+        #expect(cuts.value > 2)
         #expect(try log.verify().isIntact)
         let stats = log.stats()
         #expect(stats.appendedEvents == 2000)
@@ -103,7 +112,7 @@ struct TruncateAfterConcurrencyTests {
         try again.shutdown()
     }
 
-    @Test("Closing beside cuts ends both", .timeLimit(.minutes(2)))
+    @Test("Closing beside cuts ends both", .hangGuard)
     func besideClose() throws {
         for round in 0..<20 {
             let log = try WriteAheadLog.open(

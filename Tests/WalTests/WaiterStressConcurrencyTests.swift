@@ -9,7 +9,7 @@ struct WaiterStressConcurrencyTests {
     /// Syncs that cover only what is written, beside callers that wait for what is still queued: the two generations of
     /// waiters must not be mixed up.
     @Test(
-        "Callers that wait for durability, beside syncs by policy and flushes, all return", .timeLimit(.minutes(2)),
+        "Callers that wait for durability, beside syncs by policy and flushes, all return", .hangGuard,
         arguments: [SyncPolicy.bytes(1), .interval(.microseconds(20)), .batch, .never])
     func waiters(sync: SyncPolicy) throws {
         let log = try WriteAheadLog.open(

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A log's directory that came from somebody else: links, pipes and directories in the place of its files.
-@Suite("walctl: a hostile log directory", .timeLimit(.minutes(2)))
+@Suite("walctl: a hostile log directory", .timeLimit(.minutes(10)))
 struct HostileDirectoryTests {
     /// What is put in the place of a file.
     enum Intruder: CaseIterable, CustomStringConvertible {

@@ -126,7 +126,8 @@ final class RunningTool {
     /// Ends its input, unless it ended by itself, and waits for it. A process that hangs is killed, and seen by its status.
     func finish(endingInput: Bool = true) throws -> Tool.Result {
         if endingInput { try input.fileHandleForWriting.close() }
-        for _ in 0..<6000 where process.isRunning { usleep(10_000) }
+        let end = ContinuousClock.now + .seconds(600)
+        while process.isRunning, ContinuousClock.now < end { usleep(10_000) }
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
         return Tool.Result(
@@ -135,14 +136,13 @@ final class RunningTool {
     }
 }
 
-/// Repeatable random bytes; the seed is printed and can be given as WAL_SEED.
+/// Random bytes, always the same but for WAL_SEED, which is a number, or `new` for a seed that nobody knows; it is printed.
 struct Random {
     private var state: UInt64
 
     init() {
-        let seed =
-            ProcessInfo.processInfo.environment["WAL_SEED"].flatMap { UInt64($0) }
-            ?? UInt64.random(in: 0...UInt64.max)
+        let wanted = ProcessInfo.processInfo.environment["WAL_SEED"]
+        let seed = wanted == "new" ? UInt64.random(in: 0...UInt64.max) : wanted.flatMap { UInt64($0) } ?? 20_260_501
         print("WAL_SEED=\(seed)")
         state = seed
     }

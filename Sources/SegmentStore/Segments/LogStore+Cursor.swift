@@ -28,6 +28,18 @@ extension LogStore {
 
     /// What segments there are, oldest first.
     package func segments() throws(WalError) -> [SegmentInfo] {
+        while true {
+            let cuts = cutGeneration.load(ordering: .acquiring)
+            do throws(WalError) {
+                return try listSegments()
+            } catch {
+                // One cut has put another file in the place of a segment's, and a later one has removed that.
+                guard error.code == .notFound, cutGeneration.load(ordering: .acquiring) != cuts else { throw error }
+            }
+        }
+    }
+
+    private func listSegments() throws(WalError) -> [SegmentInfo] {
         let last = writtenLSN
         let all = catalog.withLock { $0.segments }
         var result: [SegmentInfo] = []

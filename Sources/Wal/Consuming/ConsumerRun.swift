@@ -155,7 +155,14 @@ extension LogCore {
 
     /// Whether an error of saving means no more than that the log was shut down before: what has been processed since the last
     /// checkpoint will come again.
+    ///
+    /// Blocks until the log has ended: its files are closed a little before it says how, other consumers still saving theirs.
     func isEndOfConsumer(_ error: WalError) -> Bool {
-        error.code == .closed && hasEndedCleanly.load(ordering: .acquiring)
+        guard error.code == .closed else { return false }
+        while true {
+            let seen = signals.lifecycle.load()
+            guard queue.phase == .draining else { return hasEndedCleanly.load(ordering: .acquiring) }
+            signals.lifecycle.wait(while: seen)
+        }
     }
 }

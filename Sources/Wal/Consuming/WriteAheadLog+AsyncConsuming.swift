@@ -57,8 +57,9 @@ extension WriteAheadLog {
             try await core.makeDurable(ticket)
             try await onThread { () throws(WalError) in try consumer.save(state) }
         } catch {
-            if core.isEndOfConsumer(error) { return }
-            throw error
+            guard error.code == .closed else { throw error }
+            let core = self.core
+            guard try await onThread({ () throws(WalError) in core.isEndOfConsumer(error) }) else { throw error }
         }
     }
 }

@@ -49,6 +49,24 @@ import WalSimulation
         }
     }
 
+    @Test func `Two cuts that go by while the segments are listed are no missing file`() throws {
+        let storage = MeddlingStorage(SimulatedDisk().storage.implementation)
+        let log = try StoreHarness(storage: storage)
+        for _ in 0..<40 { try log.append([StoreSample.event(1, size: 900)]) }
+        let store = log.store
+        let bases = try store.segments().map(\.firstLSN.rawValue)
+        let last = try #require(bases.last)
+        #expect(bases.count >= 3)
+        storage.beforeOpening {
+            // The first puts another file in the place of the newest segment's, the second removes that.
+            try? store.truncate(after: last)
+            try? store.truncate(after: 2)
+        }
+        #expect(try store.segments().map(\.firstLSN) == [1])
+        #expect(store.writtenLSN == 2)
+        try store.closeCleanly()
+    }
+
     @Test func `A cut through the events that were truncated before empties the log`() throws {
         for first in UInt64(1)...20 {
             let disk = SimulatedDisk()

@@ -29,7 +29,7 @@ import WalSimulation
         disk.replaceContents(of: path, with: bytes)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func besideALiveWriterTheLogEndsBeforeItAndReadingDoesNotSpin() throws {
         let disk = SimulatedDisk()
         let log = try StoreHarness(disk)

@@ -13,7 +13,7 @@ struct EventSequenceTests {
 
     @Test(
         "Everything comes once, in order, also what is appended meanwhile, and shutdown ends it",
-        .timeLimit(.minutes(1)))
+        .hangGuard)
     func follows() async throws {
         let disk = SimulatedDisk()
         let log = try await Self.open(disk)
@@ -59,7 +59,7 @@ struct EventSequenceTests {
         #expect(await asyncCode { for try await _ in log.events() {} } == .closed)
     }
 
-    @Test("A cancelled task gets out of its wait and leaves nothing behind", .timeLimit(.minutes(1)))
+    @Test("A cancelled task gets out of its wait and leaves nothing behind", .hangGuard)
     func cancellation() async throws {
         let disk = SimulatedDisk()
         let log = try await Self.open(disk)
@@ -83,7 +83,7 @@ struct EventSequenceTests {
         #expect(disk.openHandles == 0)
     }
 
-    @Test("An iteration that is left early frees what it held", .timeLimit(.minutes(1)))
+    @Test("An iteration that is left early frees what it held", .hangGuard)
     func leaving() async throws {
         let disk = SimulatedDisk()
         let log = try await Self.open(disk)
@@ -95,7 +95,7 @@ struct EventSequenceTests {
         #expect(disk.openHandles == 0)
     }
 
-    @Test("A failed log gives what was durable, then its failure", .timeLimit(.minutes(1)))
+    @Test("A failed log gives what was durable, then its failure", .hangGuard)
     func fails() async throws {
         let gate = DiskGate()
         let log = try await WriteAheadLog.open(
@@ -115,7 +115,7 @@ struct EventSequenceTests {
         try await log.close()
     }
 
-    @Test("Waiting tasks hold no thread: more of them than there could be threads", .timeLimit(.minutes(1)))
+    @Test("Waiting tasks hold no thread: more of them than there could be threads", .hangGuard)
     func manyTasks() async throws {
         let log = try await Self.open(SimulatedDisk())
         let started = Shared(0)

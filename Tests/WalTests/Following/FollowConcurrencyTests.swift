@@ -53,7 +53,7 @@ struct FollowConcurrencyTests {
 
     private enum End: CaseIterable { case shutdown, close, failure }
 
-    @Test("All see everything in order up to the end they are due", .timeLimit(.minutes(2)), arguments: 0..<6)
+    @Test("All see everything in order up to the end they are due", .hangGuard, arguments: 0..<6)
     func everybody(run: Int) async throws {
         let end = End.allCases[run % 3]
         let policy: SyncPolicy = run % 2 == 0 ? .batch : .interval(.milliseconds(1))
@@ -67,7 +67,7 @@ struct FollowConcurrencyTests {
             Task { await Self.collect(log, from: 1, number % 2 == 0 ? .durable : .written) }
         }
         let canceled = Task { await Self.collect(log, from: 1, .written) }
-        try onThreads(6) { thread in
+        try await onThreads(6) { thread in
             guard thread > 0 else {
                 for number in 1...events {
                     _ = try? log.append(Self.payload(number))
@@ -109,7 +109,7 @@ struct FollowConcurrencyTests {
         #expect(disk.openHandles == 0)
     }
 
-    @Test("Beside truncation a follower that is too slow is told so, and has no gap before", .timeLimit(.minutes(2)))
+    @Test("Beside truncation a follower that is too slow is told so, and has no gap before", .hangGuard)
     func truncation() throws {
         let disk = SimulatedDisk()
         let log = try WriteAheadLog.open(
@@ -142,7 +142,7 @@ struct FollowConcurrencyTests {
         #expect(disk.openHandles == 0)
     }
 
-    @Test("Waiting, timing out and cancelling at random moments loses nobody's wake", .timeLimit(.minutes(2)))
+    @Test("Waiting, timing out and cancelling at random moments loses nobody's wake", .hangGuard)
     func wakes() throws {
         let log = try WriteAheadLog.open(at: "/wakes", options: testOptions(SimulatedDisk().storage))
         let events: UInt64 = 400
@@ -172,7 +172,7 @@ struct FollowConcurrencyTests {
         }
     }
 
-    @Test("Calls on borrowed threads come from many tasks at once", .timeLimit(.minutes(1)))
+    @Test("Calls on borrowed threads come from many tasks at once", .hangGuard)
     func pool() async throws {
         let log = try await WriteAheadLog.open(
             at: "/pool", options: testOptions(SimulatedDisk().storage, segmentSize: 16 << 10))

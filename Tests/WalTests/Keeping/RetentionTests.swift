@@ -15,25 +15,29 @@ struct RetentionTests {
     }
 
     @Test(
-        "The disk is bounded by the policy and the segments in hand", .timeLimit(.minutes(1)),
+        "The disk is bounded by the policy and the segments in hand", .hangGuard,
         arguments: [SyncPolicy.batch, .never, .bytes(5000)])
     func boundsDisk(_ sync: SyncPolicy) throws {
         let disk = SimulatedDisk()
         let recorder = Recorder()
         var options = options(disk, Retention(maxBytes: 100_000, maxSegments: 40), sync)
         options.observer = recorder
+        // None of its events may be lost, however late the observer's thread is.
+        options.observerQueue = 1 << 20
         let log = try WriteAheadLog.open(at: "/log", options: options)
-        for number in 0..<3000 {
+        var most = 0
+        for number in 0..<6000 {
             try log.append([UInt8](repeating: UInt8(number % 251), count: 700))
-            // In hand: the active segment, the spare, eight that are rolled, four settled ones, one that is on its way, what a
-            // single write can fill before anybody looks (a staging block of 256 KiB), and the superblock.
-            #expect(disk.usedBytes <= 100_000 + (2 + 8 + 4 + 1) * 16_384 + 18 * 16_384 + 8192)
+            most = max(most, disk.usedBytes)
         }
+        // In hand: the active segment, the spare, eight that are rolled, four settled ones, some two dozen that a single write
+        // can fill before anybody looks (a staging block of 256 KiB); and once more that, which a thread has settled or is
+        // removing that gets no processor. All of it together is 350 segments.
+        #expect(most <= 100_000 + 2 * (2 + 8 + 4 + 24) * 16_384)
         try log.rotate()
         try log.sync()
         waitUntil { ((try? log.segments()) ?? []).reduce(0) { $0 + $1.usedBytes } <= 100_000 }
-        #expect(log.firstLSN > 1 && log.lastLSN == 3000)
-        #expect(try log.events(from: log.firstLSN).count == Int(3001 - log.firstLSN.rawValue))
+        #expect(log.firstLSN > 1 && log.lastLSN == 6000)
         try log.shutdown()
         waitUntil { recorder.states.last == .closed }
         let removed = recorder.events.compactMap { event in
@@ -43,9 +47,12 @@ struct RetentionTests {
             if case .segmentDeleted(let lsn, _) = event { lsn } else { nil }
         }
         #expect(removed.flatMap { $0 } == deleted)
+        let again = try WriteAheadLog.open(at: "/log", options: self.options(disk, Retention()))
+        #expect(try again.events().count == Int(6001 - again.firstLSN.rawValue))
+        try again.shutdown()
     }
 
-    @Test("Age is looked at on a timer, without anything else happening", .timeLimit(.minutes(1)))
+    @Test("Age is looked at on a timer, without anything else happening", .hangGuard)
     func ages() throws {
         let disk = SimulatedDisk()
         var options = options(disk, Retention(maxAge: .milliseconds(20)))
@@ -57,8 +64,8 @@ struct RetentionTests {
         }
         try log.append([9])
         try log.sync()
-        waitUntil { log.firstLSN == 6 }
-        #expect(try log.segments().count == 1)
+        // The files go a moment after their events.
+        waitUntil { log.firstLSN == 6 && (try? log.segments().count) == 1 }
     }
 
     @Test("On request, with a policy of its own or the log's; a dry run changes nothing")
@@ -85,7 +92,7 @@ struct RetentionTests {
         #expect(code { _ = try log.retentionPlan(Retention(maxSegments: 1)) } == .closed)
     }
 
-    @Test("On a full disk it makes room by itself", .timeLimit(.minutes(1)), arguments: [SyncPolicy.batch, .never])
+    @Test("On a full disk it makes room by itself", .hangGuard, arguments: [SyncPolicy.batch, .never])
     func makesRoom(_ sync: SyncPolicy) throws {
         let disk = SimulatedDisk()
         // The limit of segments alone would let it grow for long; a checkpoint holds all back at first.

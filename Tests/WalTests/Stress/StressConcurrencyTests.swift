@@ -73,29 +73,36 @@ struct StressConcurrencyTests {
             let options = Self.options(open(gate), &random)
             let log = try WriteAheadLog.open(at: path, options: options)
             let first = log.lastAssignedLSN.rawValue + 1
-            let run = StressRun(
-                log, life: life, seed: random.next(), cuts: cuts,
-                nanoseconds: Int64.random(in: 50_000_000...400_000_000, using: &random))
+            let nanoseconds = Int64.random(in: 50_000_000...400_000_000, using: &random)
             let how = End.allCases.randomElement(using: &random) ?? .close
+            let run = StressRun(
+                log, life: life, seed: random.next(), cuts: cuts, fails: how == .failure, nanoseconds: nanoseconds)
             let early = Bool.random(using: &random)
+            let failing: StorageError.Operation = life % 2 == 0 ? .sync : .write
+            let moment = Int64.random(in: 0..<nanoseconds, using: &random)
             try onThreads(StressRun.threads + 1) { thread in
                 if thread < StressRun.threads { return run.run(thread) }
-                if how != .failure, early {
-                    SystemClock.sleep(nanoseconds: 40_000_000)
+                guard early || how == .failure else { return }
+                SystemClock.sleep(nanoseconds: moment)
+                if how == .failure {
+                    // All are at work, and go on until the log has failed.
+                    gate.fail(failing, ErrorNumber.io)
+                } else {
                     Self.end(log, how, run)
                 }
             }
             if how == .failure {
-                // Nothing may hang or crash on it; that nothing durable is lost is checked below.
-                gate.fail(life % 2 == 0 ? .sync : .write, ErrorNumber.io)
-                _ = code { _ = try log.appendDurably(StressEvent(life: life, thread: 99, step: 1).payload) }
+                #expect(code { try log.append([1]) } == .failed)
                 _ = code { try log.close() }
             } else if !early {
                 Self.end(log, how, run)
             }
-            #expect(run.wrong.value.isEmpty, "life \(life), seed \(seed): \(run.wrong.value.prefix(3))")
+            let note = "life \(life), seed \(seed)"
+            #expect(run.wrong.value.isEmpty, "\(note): \(run.wrong.value.prefix(3))")
             #expect(log.state == .closed)
-            try check(path, options: Self.plain(options, open), run, first: first, cuts: cuts, note: "life \(life)")
+            try check(
+                log, options: Self.plain(options, open), run, first: first, isWhole: how == .shutdown, cuts: cuts,
+                note: note)
         } while SystemClock.monotonicNanoseconds() < end
     }
 
@@ -116,13 +123,22 @@ struct StressConcurrencyTests {
         }
     }
 
-    /// Opens the log once more: what was acknowledged is there, whole and in order.
+    /// Opens a log that has ended once more: what was acknowledged is there, whole and in order.
+    ///
+    /// - Parameter isWhole: whether all that was accepted must be there.
     private func check(
-        _ path: String, options: WriteAheadLog.Options, _ run: StressRun, first: UInt64, cuts: Bool, note: String
+        _ ended: WriteAheadLog, options: WriteAheadLog.Options, _ run: StressRun, first: UInt64, isWhole: Bool,
+        cuts: Bool, note: String
     ) throws {
-        let log = try WriteAheadLog.open(at: path, options: options)
-        #expect(log.lastLSN.rawValue >= run.newestDurable.value, "\(note): an event that was durable is gone")
+        let log = try WriteAheadLog.open(at: ended.path, options: options)
+        // With cuts this is what was durable behind the last of them, or would be if the one that failed was made.
+        let durable = min(max(run.newestDurable.value, ended.durableLSN.rawValue), run.doubtfulCut.value)
+        #expect(log.lastLSN.rawValue >= durable, "\(note): an event that was durable is gone")
         let accepted = run.accepted.value
+        if isWhole {
+            #expect(log.lastLSN == ended.lastAssignedLSN, "\(note): the shutdown left something out")
+            #expect(log.lastLSN.rawValue >= accepted.keys.max() ?? 0, "\(note): the shutdown left something out")
+        }
         var watch = StressWatch()
         var different: UInt64?
         try log.replay { event in

@@ -13,29 +13,38 @@ final class StressRun: Sendable {
     private let seed: UInt64
     /// Whether events are cut off behind; their LSNs are then given out again.
     private let cuts: Bool
+    /// Whether the disk is to fail; the life then lasts until the log has.
+    private let fails: Bool
     private let deadline: Int64
     let wrong = Shared<[String]>([])
     /// What was accepted, by LSN; of a life without cuts.
     let accepted = Shared<[UInt64: StressEvent]>([:])
+    /// The newest LSN that was said to be durable; of a life without cuts.
     let newestDurable = Shared<UInt64>(0)
+    /// The lowest cut that failed: it may have been made or not.
+    let doubtfulCut = Shared<UInt64>(.max)
     let newestCheckpoint = Shared<UInt64>(0)
 
-    init(_ log: WriteAheadLog, life: UInt32, seed: UInt64, cuts: Bool, nanoseconds: Int64) {
+    init(_ log: WriteAheadLog, life: UInt32, seed: UInt64, cuts: Bool, fails: Bool, nanoseconds: Int64) {
         self.log = log
         self.life = life
         self.seed = seed
         self.cuts = cuts
+        self.fails = fails
         deadline = SystemClock.monotonicNanoseconds() + nanoseconds
     }
 
-    private var isOver: Bool { SystemClock.monotonicNanoseconds() >= deadline || !wrong.value.isEmpty }
+    private var isOver: Bool {
+        if !wrong.value.isEmpty { return true }
+        return fails ? log.state == .failed : SystemClock.monotonicNanoseconds() >= deadline
+    }
 
-    /// Codes that a call may end with because the log is being ended, or cut, or truncated beside it.
+    /// Codes that a call may end with because the log is being ended, or cut, or truncated beside it, or its disk fails.
     private func isLegal(_ code: WalError.Code) -> Bool {
         let ending: Set<WalError.Code> = [.closed, .draining, .discarded, .cancelled, .timedOut]
         let cutting: Set<WalError.Code> = [.truncated, .stalePosition, .notYetWritten]
         return ending.contains(code) || cutting.contains(code) || code == .unexpectedLSN
-            || code == .heldByCheckpoint
+            || code == .heldByCheckpoint || fails && (code == .failed || code == .io)
     }
 
     /// Runs one thread's part until the time is over or the log ends.
@@ -102,17 +111,22 @@ final class StressRun: Sendable {
     }
 
     private func wait(_ random: inout SeededGenerator) throws(WalError) {
-        switch random.next() % 4 {
-        case 0: try log.flush()
-        case 1: try log.sync()
-        default: try log.waitDurable(log.lastAssignedLSN)
+        let due = log.lastAssignedLSN
+        let isFlush = random.next() % 4 == 0
+        if isFlush {
+            try log.flush()
+        } else if random.next() % 3 == 0 {
+            try log.sync()
+        } else {
+            try log.waitDurable(due)
         }
+        guard !cuts else { return }
         let durable = log.durableLSN
         let last = log.lastLSN
         let assigned = log.lastAssignedLSN
-        if !cuts, durable > last || last > assigned {
-            note("durable \(durable), written \(last), assigned \(assigned)")
-        }
+        newestDurable.update { $0 = max($0, durable.rawValue) }
+        if durable > last || last > assigned { note("durable \(durable), written \(last), assigned \(assigned)") }
+        if (isFlush ? last : durable) < due { note("\(due) was waited for; durable \(durable), written \(last)") }
     }
 
     private func turnOver(_ random: inout SeededGenerator) throws(WalError) {
@@ -130,9 +144,18 @@ final class StressRun: Sendable {
     private func truncate(_ random: inout SeededGenerator) throws(WalError) {
         let (first, last) = (log.firstLSN.rawValue, log.lastLSN.rawValue)
         if cuts, random.next() % 2 == 0 {
-            try log.truncate(after: LSN(last - min(last, random.next() % 60)), overridingCheckpoints: true)
+            try cut(last - min(last, random.next() % 60))
         } else if last > first + 500 {
             try log.truncate(before: LSN(last - 400))
+        }
+    }
+
+    private func cut(_ lsn: UInt64) throws(WalError) {
+        do throws(WalError) {
+            try log.truncate(after: LSN(lsn), overridingCheckpoints: true)
+        } catch {
+            if error.code == .failed || error.code == .io { doubtfulCut.update { $0 = min($0, lsn) } }
+            throw error
         }
     }
 

@@ -11,6 +11,18 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) throws {
     for thread in threads { thread.join() }
 }
 
+/// The same, suspending: the threads may wait for tasks, which need the caller's.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) async throws {
+    let threads = try (0..<count).map { index in try SystemThread(name: "test-\(index)") { body(index) } }
+    await withCheckedContinuation { continuation in
+        let join: @Sendable () -> Void = {
+            for thread in threads { thread.join() }
+            continuation.resume()
+        }
+        if (try? SystemThread(name: "test-join", join)) == nil { join() }
+    }
+}
+
 /// A value that threads of a test set and read.
 final class Shared<Value: Sendable>: Sendable {
     private let stored: Guarded<Value>
@@ -29,9 +41,11 @@ final class Shared<Value: Sendable>: Sendable {
     }
 }
 
-/// The seed of a test's random choices: `WAL_SEED`, or a new one; printed so that a failure can be repeated.
+/// The seed of a test's random choices: always the same but for `WAL_SEED`, which is a number, or `new` for one that nobody
+/// knows; printed so that a failure can be repeated.
 func testSeed(_ name: String = #function) -> UInt64 {
-    let seed = ProcessInfo.processInfo.environment["WAL_SEED"].flatMap { UInt64($0) } ?? SystemRandom.bits64()
+    let wanted = ProcessInfo.processInfo.environment["WAL_SEED"]
+    let seed = wanted == "new" ? SystemRandom.bits64() : wanted.flatMap { UInt64($0) } ?? 20_260_501
     print("\(name): WAL_SEED=\(seed)")
     return seed
 }
