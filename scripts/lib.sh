@@ -29,6 +29,13 @@ step() {
     printf '== %s\n' "$1" >&2
 }
 
+# number OPTION TEXT [DIGITS]: takes a number into $number; no zero in front makes it octal, and none is too large to be one.
+number() {
+    local digits=${3:-18}
+    [[ ${2-} =~ ^[0-9]+$ && ${#2} -le $digits ]] || stop "$1 needs a number of at most $digits digits"
+    number=$((10#$2))
+}
+
 as_root() {
     if [[ $(id -u) -eq 0 ]]; then
         "$@"

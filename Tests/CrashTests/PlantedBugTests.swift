@@ -75,7 +75,7 @@ struct PlantedBugTests {
         _ flaws: StoreFlaws, in workloads: [Workload] = Workload.all
     ) throws -> (report: CrashReport?, states: Int) {
         var states = 0
-        for seed in UInt64(1)...4 {
+        for seed in UInt64(1)...16 {
             for workload in workloads {
                 var exploration = Exploration(workload, seed: seed, flaws: flaws, budget: min(4000, statesMax - states))
                 do {

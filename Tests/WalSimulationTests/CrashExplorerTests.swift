@@ -75,6 +75,37 @@ struct CrashExplorerTests {
         #expect(seen[0] == seen[1])
     }
 
+    @Test func `A disk is visited again only after another promise, and none is left out for good`() throws {
+        struct Seen: Hashable {
+            var disk: DiskFingerprint
+            var promises: [TraceMark]
+
+            init(_ state: CrashExplorer.State) {
+                disk = state.disk.fingerprint()
+                promises = state.marks.filter { !$0.isPermission }
+            }
+        }
+        let first = try toyTrace(records: 10)
+        let crashed = try CrashExplorer(first).replay("\(first.count):none").disk
+        let second = try toyTrace(records: 10, on: SimulatedDisk(startingFrom: crashed))
+        for (base, trace) in [(SimulatedDisk().fingerprint(), first), (crashed.fingerprint(), second)] {
+            var all: Set<Seen> = []
+            let options = CrashExplorer.Options(statesPerPoint: 1 << 14, skipsCoveredPoints: false)
+            _ = try CrashExplorer(trace, options: options).explore { all.insert(Seen($0)) }
+            var visited: Set<Seen> = []
+            let report = try CrashExplorer(
+                trace,
+                options: .init(statesPerPoint: 1 << 14, skipsRepeatedStates: true, beginsWithVisitedDisk: true)
+            ).explore { #expect(visited.insert(Seen($0)).inserted) }
+            #expect(visited.isSubset(of: all) && report.states == visited.count)
+            // What comes just before a promise is left for what comes behind it, of which more must hold.
+            for seen in all.subtracting(visited) where seen.disk != base || !seen.promises.isEmpty {
+                let isLater = visited.contains { $0.disk == seen.disk && $0.promises.starts(with: seen.promises) }
+                #expect(isLater, "after \(seen.promises.count) promises")
+            }
+        }
+    }
+
     @Test func `More combinations than the cap are sampled, extremes first`() throws {
         let disk = SimulatedDisk()
         let file = try durableFile("/a", filled(1, 8192), on: disk)

@@ -13,18 +13,21 @@ package struct CrashExplorer: Sendable {
         package var seed: UInt64 = 1
         /// Leaves out points whose states, with the same marks, are all visited at the next point.
         package var skipsCoveredPoints = true
-        /// Leaves out states whose disk, after the same marks, was visited at another point, and what came just before a
-        /// mark of something durable: the same disks, of which less must hold.
+        /// Leaves out states whose disk was visited at another point with nothing promised in between, and what came just
+        /// before a promise: the same disks, of which less must hold.
         package var skipsRepeatedStates = false
+        /// Leaves out, with them, the disk that the trace begins with: it is a state that was visited already.
+        package var beginsWithVisitedDisk = false
 
         package init(
             statesPerPoint: Int = 128, seed: UInt64 = 1, skipsCoveredPoints: Bool = true,
-            skipsRepeatedStates: Bool = false
+            skipsRepeatedStates: Bool = false, beginsWithVisitedDisk: Bool = false
         ) {
             self.statesPerPoint = max(statesPerPoint, 4)
             self.seed = seed
             self.skipsCoveredPoints = skipsCoveredPoints
             self.skipsRepeatedStates = skipsRepeatedStates
+            self.beginsWithVisitedDisk = beginsWithVisitedDisk
         }
     }
 
@@ -37,7 +40,7 @@ package struct CrashExplorer: Sendable {
         package var exhaustivePoints = 0
         /// Crash points left out because the next one has all their states.
         package var coveredPoints = 0
-        /// States left out because an equal disk was visited after the same marks.
+        /// States left out because an equal disk was visited, with nothing promised since.
         package var repeatedStates = 0
 
         package init() {}
@@ -76,6 +79,10 @@ package struct CrashExplorer: Sendable {
         var markCount = trace.earlierMarks.count
         var seen = SeenStates()
         var plan = ChoicePlan(model)
+        if options.beginsWithVisitedDisk, plan.combinations == 1 {
+            var vector = plan.noneVector
+            _ = seen.insert(plan.settledImage(&vector))
+        }
         // Whether every state of this point was visited at an earlier one.
         var isVisited = false
         for count in 0...trace.events.count {
@@ -89,19 +96,19 @@ package struct CrashExplorer: Sendable {
                 if options.skipsCoveredPoints, operation.onlyAddsStates, isExhaustive(following) { isCovered = true }
                 if !operation.onlyRemovesStates { isVisited = false }
             }
-            if options.skipsRepeatedStates, case .mark(.acknowledge)? = event { isCovered = true }
+            if options.skipsRepeatedStates, case .mark(let mark)? = event, !mark.isPermission { isCovered = true }
             if isCovered {
                 report.coveredPoints += 1
             } else {
                 try explore(plan, events: count, marks: marks[..<markCount], &seen, &report, visit)
-                if isExhaustive(plan), case .operation(let operation)? = event, operation.onlyRemovesStates {
-                    isVisited = true
-                }
+                if isExhaustive(plan), event?.addsNoState == true { isVisited = true }
             }
-            if case .mark? = event {
+            if case .mark(let mark)? = event {
                 markCount += 1
-                seen.removeAll()
-                isVisited = false
+                if !mark.isPermission {
+                    seen.removeAll()
+                    isVisited = false
+                }
             }
             if let next { plan = next }
         }

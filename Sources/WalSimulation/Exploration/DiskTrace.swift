@@ -3,6 +3,14 @@ package struct DiskTrace: Sendable {
     enum Event: Sendable {
         case operation(DiskOperation)
         case mark(TraceMark)
+
+        /// Whether each disk that a crash behind it leaves is one that a crash before it leaves, and right if that is.
+        var addsNoState: Bool {
+            switch self {
+            case .operation(let operation): operation.onlyRemovesStates
+            case .mark(let mark): mark.isPermission
+            }
+        }
     }
 
     /// The disk at the start of the recording.

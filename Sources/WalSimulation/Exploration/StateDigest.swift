@@ -61,7 +61,7 @@ struct StateDigest: Hashable {
     }
 }
 
-/// The digests of the states of a crash point, and of those before it that had the same marks.
+/// The digests of the states of a crash point, and of those before it since the last promise.
 struct SeenStates {
     /// Pages that many states share. They are kept, so that no other page can have their address.
     struct Pages {

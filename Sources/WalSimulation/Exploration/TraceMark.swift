@@ -6,6 +6,16 @@ package enum TraceMark: Sendable, Hashable {
     case acknowledge(UInt64)
     /// Values below this one may go.
     case allowTruncation(UInt64)
-    /// Anything else.
-    case note(kind: Int, value: UInt64)
+    /// Anything else that allows more than before.
+    case permission(kind: Int, value: UInt64)
+    /// Anything else that asks for more than before.
+    case promise(kind: Int, value: UInt64)
+
+    /// Whether every disk that is right before the mark is right behind it; if not, the other way round.
+    package var isPermission: Bool {
+        switch self {
+        case .submit, .allowTruncation, .permission: true
+        case .acknowledge, .promise: false
+        }
+    }
 }

@@ -41,9 +41,9 @@ struct CheckpointChange: Equatable {
 
 extension TraceMark {
     /// A change of a checkpoint begins.
-    static func changing(_ change: CheckpointChange) -> Self { .note(kind: 3, value: change.value) }
+    static func changing(_ change: CheckpointChange) -> Self { .permission(kind: 3, value: change.value) }
     /// A change of a checkpoint was reported done, or was found done on a disk that had just come up.
-    static func changed(_ change: CheckpointChange) -> Self { .note(kind: 4, value: change.value) }
+    static func changed(_ change: CheckpointChange) -> Self { .promise(kind: 4, value: change.value) }
 }
 
 /// What the marks before a crash say of checkpoints.
@@ -59,10 +59,10 @@ struct CheckpointHistory {
         possible = CheckpointChange.names.indices.map { [.init(name: $0, number: 0, lsn: nil)] }
         for mark in marks {
             switch mark {
-            case .note(kind: 3, let value): begin(CheckpointChange(value))
-            case .note(kind: 4, let value): finish(CheckpointChange(value))
-            case .note(kind: 5, let lsn): beginCut(after: lsn)
-            case .note(kind: 6, let lsn): finishCut(after: lsn)
+            case .permission(kind: 3, let value): begin(CheckpointChange(value))
+            case .promise(kind: 4, let value): finish(CheckpointChange(value))
+            case .permission(kind: 5, let lsn): beginCut(after: lsn)
+            case .promise(kind: 6, let lsn): finishCut(after: lsn)
             default: break
             }
         }
@@ -197,6 +197,7 @@ extension LogDriver {
         guard store.firstLSN <= limit, report.firstLSN == LSN(store.firstLSN) else {
             throw Violation("retention dropped to \(store.firstLSN), though checkpoints hold what comes from \(limit)")
         }
+        disk.mark(.firstSettled(at: store.firstLSN))
         let kept = try store.segments().count
         guard kept <= (policy.maxSegments ?? 0) || !report.held.isEmpty else {
             throw Violation("retention kept \(kept) segments by \(policy)")

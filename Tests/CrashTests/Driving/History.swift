@@ -2,17 +2,20 @@ import WalSimulation
 
 extension TraceMark {
     /// A life of the log began: an open succeeded, and events from this LSN on are this life's.
-    static func lifeBegan(at lsn: UInt64) -> Self { .note(kind: 1, value: lsn) }
-    /// A truncation was reported done.
-    static func truncated(before lsn: UInt64) -> Self { .note(kind: 2, value: lsn) }
+    static func lifeBegan(at lsn: UInt64) -> Self { .promise(kind: 1, value: lsn) }
+    /// A truncation was seen to be done.
+    static func truncated(before lsn: UInt64) -> Self { .promise(kind: 2, value: lsn) }
+    /// An open, a truncation or retention returned: this is the first event, on stable storage, and what was allowed to go
+    /// before, and did not, must stay.
+    static func firstSettled(at lsn: UInt64) -> Self { .promise(kind: 8, value: lsn) }
     /// The events behind an LSN may be cut off from here on.
-    static func cutBegan(after lsn: UInt64) -> Self { .note(kind: 5, value: lsn) }
-    /// These events are in one frame.
+    static func cutBegan(after lsn: UInt64) -> Self { .permission(kind: 5, value: lsn) }
+    /// These events are to be in one frame. They are not submitted yet, so that no disk before has any of them.
     static func batch(_ events: ClosedRange<UInt64>) -> Self {
-        .note(kind: 7, value: events.upperBound << 32 | events.lowerBound)
+        .permission(kind: 7, value: events.upperBound << 32 | events.lowerBound)
     }
     /// They were reported cut off: their LSNs belong to nobody, or to whoever writes next, who counts as another life.
-    static func cutEnded(after lsn: UInt64) -> Self { .note(kind: 6, value: lsn) }
+    static func cutEnded(after lsn: UInt64) -> Self { .promise(kind: 6, value: lsn) }
 }
 
 /// What the marks before a crash say must, and may, be found after it.
@@ -39,21 +42,24 @@ struct History {
     init(_ marks: some Sequence<TraceMark>) {
         for mark in marks {
             switch mark {
-            case .note(kind: 1, let lsn):
+            case .promise(kind: 1, let lsn):
                 if pendingCut == lsn - 1 { acknowledged = min(acknowledged, lsn - 1) }
                 pendingCut = nil
                 lives.append(Life(first: lsn, lastSubmitted: lsn - 1))
-            case .note(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
-            case .note(kind: 5, let lsn):
+            case .promise(kind: 2, let lsn): lowestFirst = max(lowestFirst, lsn)
+            case .promise(kind: 8, let lsn):
+                lowestFirst = max(lowestFirst, lsn)
+                highestFirst = lowestFirst
+            case .permission(kind: 5, let lsn):
                 pendingCut = lsn
                 cuts.insert(lsn)
-            case .note(kind: 6, let lsn):
+            case .promise(kind: 6, let lsn):
                 pendingCut = nil
                 acknowledged = lsn
                 lives.append(Life(first: lsn + 1, lastSubmitted: lsn))
-            case .note(kind: 7, let value):
+            case .permission(kind: 7, let value):
                 batches.append((lives.count, (value & 0xFFFF_FFFF)...(value >> 32)))
-            case .note: break
+            case .promise, .permission: break
             case .submit(let lsn): lives[lives.count - 1].lastSubmitted = lsn
             case .acknowledge(let lsn): acknowledged = max(acknowledged, lsn)
             case .allowTruncation(let lsn): highestFirst = max(highestFirst, lsn)
@@ -65,8 +71,8 @@ struct History {
     static func isCutting(_ marks: some BidirectionalCollection<TraceMark>) -> Bool {
         for mark in marks.reversed() {
             switch mark {
-            case .note(kind: 5, _): return true
-            case .note(kind: 6, _), .note(kind: 1, _): return false
+            case .permission(kind: 5, _): return true
+            case .promise(kind: 6, _), .promise(kind: 1, _): return false
             default: continue
             }
         }

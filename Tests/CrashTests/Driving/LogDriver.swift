@@ -140,6 +140,8 @@ struct LogDriver {
         let lsn = pick(store.firstLSN...store.writtenLSN + 1)
         disk.mark(.allowTruncation(lsn))
         try store.truncate(before: lsn)
+        guard store.firstLSN == lsn else { throw Violation("truncated before \(lsn), it begins at \(store.firstLSN)") }
+        disk.mark(.firstSettled(at: lsn))
     }
 
     /// Cuts anywhere, also inside a frame, and now and then everything.
@@ -244,6 +246,7 @@ struct LogDriver {
         }
         life += 1
         disk.mark(.lifeBegan(at: opened.writtenLSN + 1))
+        disk.mark(.firstSettled(at: opened.firstLSN))
         watch.follow(opened)
         store = opened
     }

@@ -60,7 +60,7 @@ final class Campaign: Sendable {
             guard result.total < statesMax, result.failures.count < Self.failuresMax else { return nil }
             let number = progress.next
             progress.next += 1
-            return (workloads[number % workloads.count], firstSeed + UInt64(number / workloads.count))
+            return (workloads[number % workloads.count], firstSeed &+ UInt64(number / workloads.count))
         }
     }
 

@@ -1,18 +1,20 @@
 import SegmentStore
 import WalSimulation
 
-/// The newest LSN that a superblock, segment header or frame on a disk, with a valid checksum at its own place, says was durable.
+/// The newest LSN that a superblock, or a header, frame or footer of a segment, compressed or not, with a valid checksum at its
+/// own place, says was durable.
 struct DurableEvidence: CustomStringConvertible {
     private(set) var newest: UInt64 = 0
     private(set) var description = "nothing"
 
     init(_ disk: SimulatedDisk) {
-        for path in disk.files() {
-            guard let bytes = disk.contents(of: path), bytes.count >= Layout.blockSize else { continue }
+        for path in disk.files() where !path.contains("/" + FileNames.quarantine + "/") {
+            let content = FileNames.isCompressed(path) ? Self.unpacked(path, disk) : disk.contents(of: path)
+            guard let bytes = content, bytes.count >= Layout.blockSize else { continue }
             bytes.withUnsafeBytes { bytes in
                 if path.hasSuffix("/" + FileNames.superblock) {
                     readSuperblock(bytes)
-                } else if path.hasSuffix(FileNames.segmentSuffix), !path.contains("/" + FileNames.quarantine + "/") {
+                } else if path.hasSuffix(FileNames.segmentSuffix) || FileNames.isCompressed(path) {
                     readSegment(bytes, path)
                 }
             }
@@ -41,5 +43,28 @@ struct DurableEvidence: CustomStringConvertible {
             guard let frame = FrameHeader(at: base + offset, seed: seed) else { continue }
             note(frame.watermark, "the frame at \(offset) of \(path)")
         }
+        // All frames are on stable storage before their footer is written. One that strayed here is not at its own place.
+        let start = bytes.count - Layout.footerSize
+        guard start >= Layout.blockSize else { return }
+        let end = Block(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+        if let footer = SegmentFooter(end, offset: UInt64(start)), footer.identity == header.identity,
+            footer.sequence == header.sequence
+        {
+            note(footer.summary.lastLSN, "the footer of \(path)")
+        }
+    }
+
+    /// The bytes of a compressed segment, with zeros for what can't be read; nil if nothing can.
+    private static func unpacked(_ path: String, _ disk: SimulatedDisk) -> [UInt8]? {
+        guard let file = try? disk.backend.openSegment(path), let size = try? file.size() else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        bytes.withUnsafeMutableBytes { bytes in
+            for start in stride(from: 0, to: bytes.count, by: Layout.blockSize) {
+                let piece = bytes[start..<min(start + Layout.blockSize, bytes.count)]
+                _ = try? file.read(at: UInt64(start), into: UnsafeMutableRawBufferPointer(rebasing: piece))
+            }
+        }
+        try? file.close()
+        return bytes
     }
 }

@@ -73,6 +73,7 @@ struct KilledScene {
                 WatchedStorage(base: disk.backend, watch: watch), seed: mixedSeed(seed, number: life)))
         life += 1
         mark(.lifeBegan(at: store.writtenLSN + 1))
+        mark(.firstSettled(at: store.firstLSN))
         return store
     }
 
@@ -125,11 +126,13 @@ struct KilledScene {
         case .truncateBefore:
             mark(.allowTruncation(7))
             try store.truncate(before: 7)
+            mark(.firstSettled(at: 7))
         case .truncateAfter: try cut(store, after: 10)
         case .cutEverything: try cut(store, after: 0)
         case .retain:
             mark(.allowTruncation(store.writtenLSN + 1))
             _ = try store.applyRetention(Retention(maxSegments: 1, overridesCheckpoints: true))
+            mark(.firstSettled(at: store.firstLSN))
         case .saveCheckpoint: try change(store, CheckpointChange(name: 1, number: 2, lsn: 9))
         case .removeCheckpoint: try change(store, CheckpointChange(name: 0, number: 2, lsn: nil))
         case .close: try store.closeCleanly()

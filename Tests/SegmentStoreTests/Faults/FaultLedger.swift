@@ -5,11 +5,17 @@ import WalSimulation
 
 /// What a run knows of its log, whatever happened to it.
 final class FaultLedger {
-    /// Every event handed to the store, by LSN; an LSN may have been handed out again by a later life.
-    private(set) var submitted: [UInt64: Set<[UInt8]>] = [:]
+    /// The events that an LSN can be: those handed to the store under it since it was last free.
+    private var submitted: [UInt64: Set<[UInt8]>] = [:]
+    /// Of those that are durable, the one that the store took.
+    private var taken: [UInt64: [UInt8]] = [:]
+    /// The sizes of the events that may be left from before.
+    private var oldSizes: [UInt64: Int]
     private(set) var durableLSN: UInt64
+    /// The first event kept: the highest it can be, and the lowest.
     private(set) var firstLSN: UInt64
-    /// The lowest end that a cut may have left, whatever it reported.
+    private(set) var lowestFirstLSN: UInt64
+    /// The lowest end that a cut which failed may have left; nothing has been synced since.
     private(set) var cut = UInt64.max
     private var number: UInt64 = 0
     private(set) var store: LogStore?
@@ -25,6 +31,8 @@ final class FaultLedger {
         self.spawns = spawns
         durableLSN = scenario.durableLSN
         firstLSN = scenario.firstLSN
+        lowestFirstLSN = scenario.firstLSN
+        oldSizes = scenario.oldSizes
     }
 
     func open(_ storage: any Storage) throws {
@@ -63,15 +71,18 @@ final class FaultLedger {
     /// Appends one group.
     func append(sizes: [Int]) throws {
         guard let store else { return }
-        var events: [[UInt8]] = []
-        for size in sizes {
+        var events: [UInt64: [UInt8]] = [:]
+        let next = store.writtenLSN + 1
+        for (lsn, size) in zip(next..., sizes) {
             number += 1
-            events.append(StoreSample.event(number, size: size))
-            submitted[store.writtenLSN + UInt64(events.count), default: []].insert(events[events.count - 1])
+            let event = StoreSample.event(number, size: size)
+            events[lsn] = event
+            submitted[lsn, default: []].insert(event)
         }
         let wasFailed = store.failure != nil
-        try StoreHarness(store).append(events)
+        try StoreHarness(store).append(events.sorted { $0.key < $1.key }.map(\.value))
         #expect(!wasFailed, "a failed store took an event")
+        taken.merge(events) { _, new in new }
     }
 
     func sync() throws {
@@ -79,24 +90,43 @@ final class FaultLedger {
         let wasFailed = store.failure != nil
         try store.sync()
         #expect(!wasFailed, "a failed store acknowledged a sync")
+        // Whatever became of a cut that failed, the log is what the store shows now.
+        durableLSN = min(durableLSN, cut)
+        cut = .max
         acknowledge()
     }
 
     func acknowledge() {
         guard let store else { return }
         durableLSN = max(durableLSN, store.durableLSN)
+        // Where a store took an event that is durable now, it can be no other.
+        for (lsn, event) in taken where lsn <= min(store.durableLSN, cut) {
+            submitted[lsn] = [event]
+            oldSizes[lsn] = nil
+        }
     }
 
     func truncate(before lsn: UInt64) throws {
         // From the call on it may happen, whatever it reports.
         firstLSN = max(firstLSN, lsn)
         try store?.truncate(before: lsn)
+        lowestFirstLSN = max(lowestFirstLSN, lsn)
     }
 
     func truncate(after lsn: UInt64) throws {
+        // From the call on it may happen, whatever it reports.
         cut = min(cut, lsn)
         try store?.truncate(after: lsn)
+        cut = .max
         durableLSN = lsn
+        forget(after: lsn)
+    }
+
+    /// Nothing that was cut off may come back.
+    private func forget(after lsn: UInt64) {
+        submitted = submitted.filter { $0.key <= lsn }
+        taken = taken.filter { $0.key <= lsn }
+        oldSizes = oldSizes.filter { $0.key <= lsn }
     }
 
     /// Keeps no more than some segments.
@@ -105,6 +135,8 @@ final class FaultLedger {
         let segments = try store.segments()
         if segments.count > count { firstLSN = max(firstLSN, segments[segments.count - count].firstLSN.rawValue) }
         _ = try store.applyRetention(Retention(maxSegments: count))
+        lowestFirstLSN = store.firstLSN
+        firstLSN = lowestFirstLSN
         acknowledge()
     }
 
@@ -118,7 +150,7 @@ final class FaultLedger {
     /// Whether the event is one that its LSN may have.
     func knows(_ lsn: UInt64, _ event: [UInt8]) -> Bool {
         if submitted[lsn]?.contains(event) == true { return true }
-        return lsn <= scenario.newestOldLSN && event == StoreSample.event(lsn, size: event.count)
+        return oldSizes[lsn].map { event == StoreSample.event(lsn, size: $0) } ?? false
     }
 
     /// Reads everything; what is given out before an error must be right, and without one it must be all.

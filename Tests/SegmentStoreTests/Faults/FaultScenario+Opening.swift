@@ -14,7 +14,7 @@ extension FaultScenario {
     static let opening: [Self] = [
         Self(
             description: "reopen a clean log", prepare: { try StoreSample(segments: 3, ending: .closed).disk },
-            durableLSN: 9, run: goOn),
+            durableLSN: 9, oldSizes: sizes(1...9, 700), run: goOn),
         Self(
             description: "reopen with twins",
             prepare: {
@@ -23,7 +23,7 @@ extension FaultScenario {
                     let raw = StoreSample.path(base: sample.bases[0])
                     disk.replaceContents(of: raw, with: sample.raw.contents(of: raw) ?? [])
                 }
-            }, durableLSN: 24, run: goOn),
+            }, durableLSN: 24, oldSizes: compressedSizes, run: goOn),
         Self(
             description: "reopen after a kill",
             prepare: {
@@ -35,7 +35,7 @@ extension FaultScenario {
                     if lsn == 7 { try log.store.sync() }
                 }
                 return disk.crash(.keepAll)
-            }, durableLSN: 7, run: goOn),
+            }, durableLSN: 7, oldSizes: sizes(1...9, 3500), run: goOn),
         Self(
             description: "reopen after a power cut with a torn tail",
             prepare: {
@@ -47,20 +47,20 @@ extension FaultScenario {
                 let after = disk.crash(.keepAll)
                 after.corrupt(StoreSample.path(base: 6), at: 4200, xor: 0xFF)
                 return after
-            }, durableLSN: 4, run: goOn),
+            }, durableLSN: 4, oldSizes: sizes(1...14, 2000), run: goOn),
         Self(
             description: "finish a cut", prepare: { try interrupted(.unlink) { try $0.truncate(after: 4) } },
-            durableLSN: 4, newestOldLSN: 4, run: goOn),
+            durableLSN: 4, oldSizes: sizes(1...4, 700), run: goOn),
         Self(
             description: "finish a truncation", prepare: { try interrupted(.unlink) { try $0.truncate(before: 8) } },
-            durableLSN: 9, firstLSN: 8, run: goOn),
+            durableLSN: 9, firstLSN: 8, oldSizes: sizes(1...9, 700), run: goOn),
         Self(
             description: "point-in-time recovery",
             prepare: {
                 try StoreSample(segments: 4, ending: .closed).disk { disk in
                     disk.corrupt(StoreSample.path(base: 4), at: 4968, xor: 1)
                 }
-            }, durableLSN: 4, recovery: .pointInTime
+            }, durableLSN: 4, oldSizes: sizes(1...4, 700), recovery: .pointInTime
         ) { ledger, storage in
             ledger.options.recovery = .pointInTime
             ledger.options.deepRecovery = true
@@ -73,7 +73,7 @@ extension FaultScenario {
                     disk.corrupt(StoreSample.path(FileNames.superblock), at: 60, xor: 1)
                     disk.corrupt(StoreSample.path(FileNames.superblock), at: 60 + Layout.blockSize, xor: 1)
                 }
-            }, durableLSN: 9, recovery: .pointInTime
+            }, durableLSN: 9, oldSizes: sizes(1...9, 700), recovery: .pointInTime
         ) { ledger, storage in
             ledger.options.recovery = .pointInTime
             try goOn(ledger, storage)
@@ -95,14 +95,14 @@ extension FaultScenario {
     static let reading: [Self] = [
         Self(
             description: "replay through read calls", prepare: { try StoreSample(segments: 3, ending: .synced).disk },
-            durableLSN: 9
+            durableLSN: 9, oldSizes: sizes(1...9, 700)
         ) { ledger, storage in
             try ledger.open(storage)
             try ledger.replay(.read)
         },
         Self(
             description: "replay through maps", prepare: { try StoreSample(segments: 3, ending: .closed).disk },
-            durableLSN: 9
+            durableLSN: 9, oldSizes: sizes(1...9, 700)
         ) { ledger, storage in
             ledger.options.readOnly = true
             try ledger.open(storage)
@@ -111,7 +111,8 @@ extension FaultScenario {
         },
         Self(
             description: "replay compressed segments",
-            prepare: { try CompressedSample(segments: 2, eventsEach: 12, size: 700).disk }, durableLSN: 24
+            prepare: { try CompressedSample(segments: 2, eventsEach: 12, size: 700).disk }, durableLSN: 24,
+            oldSizes: compressedSizes
         ) { ledger, storage in
             try ledger.open(storage)
             try ledger.replay(.read)
@@ -119,7 +120,7 @@ extension FaultScenario {
         },
         Self(
             description: "verify", prepare: { try CompressedSample(segments: 2, eventsEach: 12, size: 700).disk },
-            durableLSN: 24
+            durableLSN: 24, oldSizes: compressedSizes
         ) { ledger, storage in
             ledger.options.readOnly = true
             try ledger.open(storage)
@@ -131,7 +132,7 @@ extension FaultScenario {
                 try StoreSample(segments: 3, ending: .closed).disk { disk in
                     disk.corrupt(StoreSample.path(base: 4), at: 4968, xor: 1)
                 }
-            }, durableLSN: 4, recovery: .pointInTime, salvageableLSN: 9
+            }, durableLSN: 4, oldSizes: sizes(1...9, 700), recovery: .pointInTime, salvageableLSN: 9
         ) { ledger, storage in
             try ledger.salvage(storage)
         },
@@ -142,7 +143,7 @@ extension FaultScenario {
                     disk.corrupt(StoreSample.path(FileNames.superblock), at: 60, xor: 1)
                     disk.corrupt(StoreSample.path(FileNames.superblock), at: 60 + Layout.blockSize, xor: 1)
                 }
-            }, durableLSN: 9, recovery: .pointInTime, salvageableLSN: 9
+            }, durableLSN: 9, oldSizes: sizes(1...9, 700), recovery: .pointInTime, salvageableLSN: 9
         ) { ledger, storage in
             let copy = try ledger.open("/copy", storage, seed: 8)
             defer { try? copy.abandon() }

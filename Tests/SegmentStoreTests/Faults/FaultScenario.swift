@@ -9,8 +9,8 @@ struct FaultScenario: Sendable, CustomStringConvertible {
     /// Of what was there before, or of what the recovery asked for keeps of it.
     var durableLSN: UInt64 = 0
     var firstLSN: UInt64 = 1
-    /// The newest event that may be left from before.
-    var newestOldLSN: UInt64 = .max
+    /// The sizes of the events that may be left from before.
+    var oldSizes: [UInt64: Int] = [:]
     /// How the log is opened afterwards.
     var recovery = RecoveryMode.strict
     /// The newest event that a salvage must give out or name.
@@ -20,6 +20,13 @@ struct FaultScenario: Sendable, CustomStringConvertible {
 
 extension FaultScenario {
     static let all = writing + removing + opening + reading
+
+    static func sizes(_ events: ClosedRange<UInt64>, _ size: Int) -> [UInt64: Int] {
+        Dictionary(uniqueKeysWithValues: events.map { ($0, size) })
+    }
+
+    /// Of two compressed segments of twelve events each, and of the one after them.
+    static let compressedSizes = sizes(1...24, 700).merging([25: 3]) { old, _ in old }
 
     // MARK: Writing
 
@@ -82,7 +89,7 @@ extension FaultScenario {
         },
         Self(
             description: "compress on request", prepare: { try StoreSample(segments: 3, ending: .closed).disk },
-            durableLSN: 9
+            durableLSN: 9, oldSizes: sizes(1...9, 700)
         ) { ledger, storage in
             try ledger.open(storage)
             if let store = ledger.store {
@@ -133,7 +140,8 @@ extension FaultScenario {
         },
         Self(
             description: "truncate after, in a compressed segment",
-            prepare: { try CompressedSample(segments: 2, eventsEach: 12, size: 700).disk }, durableLSN: 24
+            prepare: { try CompressedSample(segments: 2, eventsEach: 12, size: 700).disk }, durableLSN: 24,
+            oldSizes: compressedSizes
         ) { ledger, storage in
             try ledger.open(storage)
             try ledger.truncate(after: 17)

@@ -42,6 +42,12 @@ int torture_wait(int process) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int torture_has_ended(int process) {
+    siginfo_t info = {0};
+    // It stays for torture_wait.
+    return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -errno : info.si_pid != 0;
+}
+
 void torture_kill(int process) {
     kill(process, SIGKILL);
 }

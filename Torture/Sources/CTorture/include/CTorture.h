@@ -8,6 +8,8 @@
 int torture_start(const char *const *arguments, int report, int errors);
 // Waits for it; returns its exit code, or 128 and the signal's number.
 int torture_wait(int process);
+// Returns whether it has ended, at once.
+int torture_has_ended(int process);
 void torture_kill(int process);
 // Stops all its threads, and returns once they have.
 int torture_stop(int process);

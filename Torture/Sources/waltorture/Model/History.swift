@@ -26,7 +26,9 @@ struct History {
 
     mutating func apply(_ mark: Mark) {
         switch mark.kind {
-        case .began: begin(mark.generation, next: mark.a)
+        case .began:
+            begin(mark.generation, next: mark.a)
+            settleFirst(mark.b)
         case .submitting:
             if !generations.isEmpty {
                 generations[generations.count - 1].submitted = max(generations[generations.count - 1].submitted, mark.a)
@@ -36,7 +38,7 @@ struct History {
             durable = max(durable, bounded(mark))
             written = max(written, durable)
         case .dropping: highestFirst = max(highestFirst, mark.a)
-        case .dropped: lowestFirst = max(lowestFirst, mark.a)
+        case .dropped: settleFirst(mark.a)
         case .cutting:
             pendingCut = mark.a
             checkpoints.beginCut(after: mark.a)
@@ -88,6 +90,12 @@ struct History {
         }
         found(last: next - 1, isDurable: false)
         open(number, first: next)
+    }
+
+    /// What was allowed to go before, and did not, must stay: the low mark is on stable storage.
+    private mutating func settleFirst(_ lsn: UInt64) {
+        lowestFirst = max(lowestFirst, lsn)
+        highestFirst = lowestFirst
     }
 
     private mutating func settleCut(at lsn: UInt64) {

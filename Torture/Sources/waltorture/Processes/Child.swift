@@ -107,6 +107,20 @@ struct Child {
         return ending
     }
 
+    /// The same; nil if it had to be killed when the time was over.
+    mutating func wait(milliseconds: Int) throws(RigFailure) -> CInt? {
+        let deadline = Stopwatch.milliseconds() + milliseconds
+        while try RigFailure.check(torture_has_ended(process), "looking at a process") == 0 {
+            guard Stopwatch.milliseconds() < deadline else {
+                kill()
+                _ = try wait()
+                return nil
+            }
+            usleep(10_000)
+        }
+        return try wait()
+    }
+
     /// What it said on standard error.
     func complaint() -> String {
         let file = openFile(errorPath, O_RDONLY)

@@ -12,6 +12,8 @@ struct ReplayRig {
     private let device: String
     private let type: String
     private let statesOfARecording: UInt64 = 125
+    /// A recording takes a second or two.
+    private let recordingLongest = 30_000
 
     init(_ arguments: Arguments) throws(Arguments.Misuse) {
         rig = try Rig(arguments)
@@ -38,9 +40,10 @@ struct ReplayRig {
         try RigFailure.check(torture_mount(device, rig.folder, type), "mounting the recorded disk")
         var log = log
         var child = try log.start(rig, steps: 150, mapped: true, reopens: false, report: recorder + "/mark")
-        let code = try child.wait()
+        let code = try child.wait(milliseconds: recordingLongest)
         if code != Child.Ending.done {
-            rig.tally.add(.wrong("the process ended with \(code): \(child.complaint())"), at: place)
+            let ending = code.map { "ended with \($0)" } ?? "hangs"
+            rig.tally.add(.wrong("the process \(ending): \(child.complaint())"), at: place)
         }
         try command("stop")
         try RigFailure.check(torture_unmount(rig.folder), "unmounting the recorded disk")
