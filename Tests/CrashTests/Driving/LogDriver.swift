@@ -120,8 +120,9 @@ struct LogDriver {
             guard bytes.withUnsafeBytes({ block.append($0, lsn: last + 1) }) else { break }
             last += 1
             if workload.sizes != .varying { closeFrame() }
-            // An event too large for what is left of a frame that the segment can hold begins one of its own.
-            if block.end > 6000 { closeFrame() }
+            // An event too large for what is left of a frame that the segment can hold begins one of its own: none is of more
+            // than 5,100 bytes, and the room of a padded segment is smaller.
+            if block.end > min(6000, store.largestUnit - 5100) { closeFrame() }
             if block.end > 8000 { break }
         }
         closeFrame()
