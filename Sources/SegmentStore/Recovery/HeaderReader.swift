@@ -126,7 +126,10 @@ package struct HeaderReader: Sendable {
             if let identity, try footer(file)?.identity == identity {
                 return .damaged("the header block is overwritten")
             }
-            throw WalError(.foreignFile, "the file is no segment; remove it from this directory", path: path)
+            throw WalError(
+                .foreignFile,
+                "the file does not begin like a segment; if it is not this log's, move it away; if it is, its beginning was overwritten, and a salvage reads what is left",
+                path: path)
         case .unsupportedVersion(let version):
             throw WalError(
                 .unsupportedFormat,
