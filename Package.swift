@@ -26,6 +26,13 @@ let fuzzer: [Target] =
             name: "walfuzz", dependencies: ["FuzzTargets"], path: "Fuzzing/walfuzz", swiftSettings: settings)
     ] : []
 
+/// `scripts/test` sets WAL_THREADS for its build with the thread sanitizer: what uses one thread alone is left out.
+let isAboutThreads = Context.environment["WAL_THREADS"] == "1"
+let oneThread = [
+    "CrashTests", "FuzzTargets", "FuzzTests", "OrderService", "TidyTests", "WalSimulationTests", "WalctlTests",
+    "walctl",
+]
+
 let package = Package(
     name: "swift-wal",
     platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
@@ -33,8 +40,7 @@ let package = Package(
         .library(name: "Wal", targets: ["Wal"]),
         .library(name: "SegmentStore", targets: ["SegmentStore"]),
         .library(name: "WalSimulation", targets: ["WalSimulation"]),
-        .executable(name: "walctl", targets: ["walctl"]),
-    ],
+    ] + (isAboutThreads ? [] : [.executable(name: "walctl", targets: ["walctl"])]),
     traits: [
         .trait(name: "Zstd", description: "Compressed sealed segments, through libzstd"),
         .default(enabledTraits: ["Zstd"]),
@@ -43,7 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
-    targets: [
+    targets: ([
         .systemLibrary(
             name: "CZstd", pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
@@ -96,6 +102,6 @@ let package = Package(
         .testTarget(
             name: "WalSimulationTests", dependencies: ["WalSimulation", "SegmentStore", "WalPlatform"],
             swiftSettings: settings),
-    ] + fuzzer,
+    ] + fuzzer).filter { !isAboutThreads || !oneThread.contains($0.name) },
     swiftLanguageModes: [.v6]
 )

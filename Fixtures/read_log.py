@@ -210,7 +210,7 @@ def frame_at(segment, offset, next_lsn, link, epoch, incarnation):
     if load("Q", header, 24) >= next_lsn:
         return None
     body = segment.data[offset + 64 : offset + 64 + padded]
-    if load("I", header, 56) != crc32c(segment.salt, struct.pack("<Q", offset), body):
+    if kind == 1 and load("I", header, 56) != crc32c(segment.salt, struct.pack("<Q", offset), body):
         return None
     return header, body[:length]
 

@@ -38,8 +38,8 @@ extension WriteAheadLog {
         /// The default, nil, means `.prewritten` under the policies `.batch` and `.bytes`, `.allocated` under the
         /// others.
         public var preallocation: Preallocation?
-        /// Whether each write is filled up to whole sectors, so that none that is durable is ever written again. May differ at
-        /// every opening.
+        /// Whether each write is filled up to whole sectors, so that no event is ever written into one that is durable. May
+        /// differ at every opening.
         ///
         /// The default is `.none`: the disk is trusted to leave alone what lies beside the bytes that it writes.
         public var padding = Padding.none

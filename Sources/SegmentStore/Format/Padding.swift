@@ -1,4 +1,4 @@
-/// Whether what is written together is filled up to whole sectors, so that none that is on stable storage is written again.
+/// Whether what is written together is filled up to whole sectors, so that no event is written into one that is on stable storage.
 public enum Padding: Sendable, Hashable {
     /// Frames lie close together. A write begins in the sector in which the last one ended; that the part before survives if
     /// the power fails is what disks call *power-safe overwrite*, and all but a few old ones give it.

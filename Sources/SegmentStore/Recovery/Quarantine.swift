@@ -33,10 +33,14 @@ package struct Quarantine: Sendable {
         let window = ByteWindow(source, limit: min(range.upperBound, try source.size()))
         let stem = "\(name).\(range.lowerBound)."
         for earlier in try storage.list(folder).sorted() where earlier.hasPrefix(stem) {
-            if try holds(earlier, window, from: range.lowerBound) {
-                try source.close()
-                return earlier
+            do throws(StorageError) {
+                guard try holds(earlier, window, from: range.lowerBound) else { continue }
+            } catch {
+                // It can't be read, whatever it is: another copy is made.
+                continue
             }
+            try source.close()
+            return earlier
         }
         let (copy, target) = try create("\(stem)\(tag)")
         do throws(StorageError) {
@@ -65,13 +69,7 @@ package struct Quarantine: Sendable {
 
     /// Whether a file of the folder holds just the bytes of a window from an offset on, and durably so.
     private func holds(_ name: String, _ window: ByteWindow, from start: UInt64) throws(StorageError) -> Bool {
-        let file: any StorageFile
-        do throws(StorageError) {
-            file = try storage.open(folder + "/" + name, .readWrite)
-        } catch {
-            // Whatever it is: another copy is made.
-            return false
-        }
+        let file = try storage.open(folder + "/" + name, .readWrite)
         let size = try file.size()
         guard size == window.limit - min(start, window.limit) else {
             try file.close()

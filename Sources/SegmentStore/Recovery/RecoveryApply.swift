@@ -90,7 +90,7 @@ package struct RecoveryApply {
     private mutating func confirm(_ file: SuperblockFile) throws(StorageError) {
         // Between the writes of its slots, as far as can be seen; a log that pads is made sure of in any case.
         if plan.superblockSlot != nil || options.padding != .none {
-            try file.confirm(plan.superblock, slot: plan.superblockSlot)
+            try file.confirm(plan.superblock, rewriting: plan.otherSlotIsWhole ? plan.superblockSlot : nil)
         }
         // Segments below the low mark go because the superblock says so: were it lost after the files, the log would miss them.
         let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }

@@ -86,6 +86,8 @@ package struct RecoveryPlan: Sendable {
     package var bytesDiscarded: UInt64 = 0
     /// The superblock slot that is whole and newest, if the other is not as good: it must be overwritten last.
     package var superblockSlot: Int?
+    /// Whether the other slot is older and whole, not damaged.
+    package var otherSlotIsWhole = false
     /// Names to be removed: unfinished files, and segments below the first LSN kept.
     package var leftovers: [String] = []
     /// Names of segments that were found sealed and of which the superblock does not say so yet.

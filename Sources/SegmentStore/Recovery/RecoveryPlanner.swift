@@ -66,7 +66,8 @@ package struct RecoveryPlanner: Sendable {
         // Where the low mark itself is lost, no file may go because of it.
         if behind > 1, !mustRebuild {
             let names = listing.entries[..<(behind - 1)].flatMap(\.names)
-            for name in names { try headers.refuseForeign(name, identity: known.identity) }
+            // To a reader they are nothing; who writes must not remove what is not this log's.
+            if !options.readOnly { for name in names { try refuseToRemove(name, known.identity) } }
             leftovers += names
             listing.removeFirst(behind - 1)
         }
@@ -81,6 +82,7 @@ package struct RecoveryPlanner: Sendable {
         if plan.damage == nil, mustRebuild { plan.damage = damage }
         if mustRebuild { plan.outcome = .pointInTime }
         plan.superblockSlot = slot
+        plan.otherSlotIsWhole = slot != nil && found == nil
         plan.spareTwins = twins
         if !plan.isNew { replaceCompressedEnd(&plan) }
         if !plan.isNew { try completeEnds(&plan) }
@@ -92,6 +94,15 @@ package struct RecoveryPlanner: Sendable {
                 path: headers.path(FileNames.superblock))
         }
         return plan
+    }
+
+    /// Throws if a file that is in the way is another log's, or of a format from the future. One that can't be read goes.
+    private func refuseToRemove(_ name: String, _ identity: LogIdentity) throws(WalError) {
+        do throws(WalError) {
+            _ = try headers.read(name, identity: identity)
+        } catch {
+            if error.code == .foreignFile || error.code == .unsupportedFormat { throw error }
+        }
     }
 
     // MARK: The superblock

@@ -37,14 +37,15 @@ package struct Salvage {
         guard !listing.isEmpty else { throw WalError(.notALog, "there are no segments", path: directory) }
         if listing.others.contains(FileNames.superblock) { try readSuperblock() }
         _ = try listing.resolve(headers, identity: identity, refusesForeign: false)
-        for entry in listing.entries {
+        for (index, entry) in listing.entries.enumerated() {
             let base = entry.base
+            let next = index + 1 < listing.entries.count ? listing.entries[index + 1] : nil
             if nextLSN == 0 { nextLSN = base }
             if base > nextLSN {
                 guard try hole(gap(through: base - 1)) else { return }
                 nextLSN = base
             }
-            guard try salvage(entry.name, event: event, hole: hole) else { return }
+            guard try salvage(entry.name, before: next, event: event, hole: hole) else { return }
         }
         if claimed >= nextLSN { _ = try hole(gap(through: claimed)) }
     }
@@ -68,7 +69,8 @@ package struct Salvage {
     }
 
     private mutating func salvage(
-        _ name: String, event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
+        _ name: String, before next: SegmentListing.Entry?, event: (RecordView, FrameHeader) throws -> Bool,
+        hole: (WalError) throws -> Bool
     ) throws -> Bool {
         stop = (name, 0)
         storage.hasHoles.withLock { $0 = false }
@@ -86,7 +88,9 @@ package struct Salvage {
         guard let salt = try salt(file, name),
             let fileSize = try readable({ () throws(StorageError) -> UInt64? in try file.size() })
         else { return true }
-        let size = min(fileSize, Layout.segmentSizeMax)
+        // Behind the end that is known there may be what an earlier life left of a torn write.
+        let size = try min(fileSize, Layout.segmentSizeMax, end(file, salt: salt) ?? .max)
+        let limit = try next.flatMap { (next) throws(WalError) in try isIntact(next.name) ? next.base : nil } ?? .max
         // What was found otherwise is not missed; but a seek table that was made again may be shorter for a hole.
         if (file as? CompressedSegmentFile)?.isTableDerived != true { storage.hasHoles.withLock { $0 = false } }
         let window = ByteWindow(file, limit: size)
@@ -102,7 +106,7 @@ package struct Salvage {
             }
             offset += UInt64(frame.size)
             claimed = max(claimed, frame.watermark)
-            guard frame.firstLSN >= nextLSN, frame.eventCount > 0 else { continue }
+            guard frame.firstLSN >= nextLSN, frame.firstLSN < limit, frame.eventCount > 0 else { continue }
             if frame.firstLSN > nextLSN {
                 guard try hole(gap(through: frame.firstLSN - 1)) else { return false }
             }
@@ -121,6 +125,22 @@ package struct Salvage {
             stop.offset = offset
         }
         return true
+    }
+
+    /// Where the frames of a sealed segment end; nil if its footer doesn't say.
+    private func end(_ file: any StorageFile, salt: UInt64) throws(WalError) -> UInt64? {
+        guard let footer = try headers.footer(file), footer.salt == salt else { return nil }
+        return footer.endOfFrames
+    }
+
+    /// Whether a segment of the log begins with a header that holds.
+    private func isIntact(_ name: String) throws(WalError) -> Bool {
+        do throws(WalError) {
+            guard case .intact = try headers.read(name, identity: identity) else { return false }
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// The salt of a segment: from its header block, else from its footer, which has it for this case. Nil if neither

@@ -96,7 +96,7 @@ package final class WritableSegment: @unchecked Sendable {
     /// The end as the last `publish` gave it. Read and written under the catalogue lock.
     package private(set) var publishedMark: Mark
 
-    package var isEmpty: Bool { chain.offset <= UInt64(Layout.blockSize) }
+    package var isEmpty: Bool { chain.lsn < header.firstLSN }
     package var path: String { segment.path }
 
     /// Closes the file of one that is on stable storage and waits to be sealed, before anybody else can see it waiting.

@@ -42,16 +42,14 @@ package final class SuperblockFile: Sendable {
         }
     }
 
-    /// Writes again what was found, and syncs it. A process that was killed may have left it in the page cache only: on a
-    /// disk that may spoil what it is writing, no other slot may be in flight with it.
+    /// Syncs what was found. A process that was killed may have left it in the page cache only: on a disk that may spoil what it
+    /// is writing, no other slot may be in flight with it.
     ///
-    /// - Parameter slot: where it was found, if the other slot is not as good.
-    package func confirm(_ superblock: Superblock, slot: Int?) throws(StorageError) {
-        let block = superblock.encode()
-        for slot in slot.map({ [$0] }) ?? [0, 1] {
-            try file.write(block, at: UInt64(slot * Layout.blockSize))
-            try file.sync()
-        }
+    /// - Parameter slot: where it was found, if the other slot is older and whole. Then it is written again, too, since an earlier
+    ///   sync of it may have failed. The only slot that is whole is never the one in danger.
+    package func confirm(_ superblock: Superblock, rewriting slot: Int?) throws(StorageError) {
+        if let slot { try file.write(superblock.encode(), at: UInt64(slot * Layout.blockSize)) }
+        try file.sync()
     }
 
     package func close() throws(StorageError) {

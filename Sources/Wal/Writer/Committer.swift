@@ -53,7 +53,7 @@ final class Committer: Sendable {
         counters.bytes.add(UInt64(bytes), ordering: .relaxed)
         if queue.finishHead() { signals.wakeProducer() }
         if queue.setDiskFull(false) { signals.wakeEverybody() }
-        maintenance.noteWritten(bytes)
+        maintenance.noteWritten(Int(store.options.padding.sectorEnd(UInt64(bytes))))
         signals.followers.writtenMoved()
         noteDurable(since: durable)
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)

@@ -81,7 +81,60 @@ import WalSimulation
         var events: [UInt64: [UInt8]] = [:]
         for (life, padding) in [Padding.none, .sector(512), .none, .sector(4096), .sector(1024), .none].enumerated() {
             try live(life, on: disk, padding, &generator, &events)
+            // It knows of no low mark.
+            let first = events.keys.min() ?? 0
+            #expect(try salvaged(disk).filter { $0.key >= first } == events)
         }
+    }
+
+    /// What a salvage gives out; none of these logs has a hole.
+    private func salvaged(_ disk: SimulatedDisk) throws -> [UInt64: [UInt8]] {
+        var salvage = Salvage(storage: disk.backend, directory: StoreHarness.directory)
+        var events: [UInt64: [UInt8]] = [:]
+        try salvage.run(
+            event: { view in
+                events[view.lsn] = Array(view.payload)
+                return true
+            },
+            hole: { error in
+                Issue.record(error)
+                return true
+            })
+        return events
+    }
+
+    /// The torn write of an earlier life stays in the sector in which that life's last frame ends, and the sealed segment
+    /// ends before it: a salvage gave it out in the place of the events that came instead.
+    @Test(arguments: [false, true])
+    func `What a torn write has left in a sector is nobody's event`(isSealed: Bool) throws {
+        let disk = SimulatedDisk()
+        let first = try StoreHarness(disk, options: options(.none))
+        for number in UInt8(1)...3 { try first.append([[UInt8](repeating: number, count: 100)]) }
+        try first.store.abandon()
+        // The second of three frames is torn, the third is whole, and nothing vouches for either.
+        disk.corrupt(StoreHarness.directory + "/" + FileNames.segment(base: 1), at: 4096 + 168 + 80, xor: 1)
+        let second = try StoreHarness(disk, options: options(.sector(4096)), seed: 2)
+        #expect(second.store.writtenLSN == 1)
+        for number in UInt8(11)...13 { try second.append([[number]]) }
+        try second.store.sync()
+        if isSealed { try second.maintain() }
+        let expected = try second.contents()
+        #expect(expected.count == 4 && expected[2] == [11] && expected[3] == [12])
+        try second.store.abandon()
+        #expect(try salvaged(disk) == expected)
+    }
+
+    @Test func `Damage to what fills a sector costs no event`() throws {
+        let disk = SimulatedDisk()
+        let log = try StoreHarness(disk, options: options(.sector(512)))
+        for number in UInt8(1)...4 { try log.append([[number]]) }
+        try log.store.closeCleanly()
+        // The last byte of the first filler.
+        disk.corrupt(StoreHarness.directory + "/" + FileNames.segment(base: 1), at: 4096 + 511, xor: 0x40)
+        let again = try StoreHarness(disk, options: options(.sector(512)), seed: 2)
+        #expect(try again.contents() == [1: [1], 2: [2], 3: [3], 4: [4]])
+        #expect(try again.store.verify(progress: nil).findings.isEmpty)
+        try again.store.closeCleanly()
     }
 
     /// The sector in which the earlier life ended is on stable storage.
