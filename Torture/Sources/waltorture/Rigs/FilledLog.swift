@@ -95,16 +95,17 @@ struct FilledLog {
         for isLast in [false, false, false, true] {
             let log = try openLog()
             let cut = max(first, first + (log.lastLSN.rawValue - first) * (100 - percent) / 100)
-            do {
+            do throws(WalError) {
                 try log.truncate(before: LSN(cut))
                 first = cut
                 return
-            } catch let error as WalError where error.code == .failed && !isLast {
-                // Where nothing is overwritten in place, even a sync may find no room.
-                count("failed by a sync without room")
-                try reopen()
-                first = try openLog().firstLSN.rawValue
+            } catch {
+                guard error.code == .failed, !isLast else { throw error }
             }
+            // Where nothing is overwritten in place, even a sync may find no room.
+            count("failed by a sync without room")
+            try reopen()
+            first = try openLog().firstLSN.rawValue
         }
     }
 
