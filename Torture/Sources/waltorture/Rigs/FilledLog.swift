@@ -100,10 +100,10 @@ struct FilledLog {
                 first = cut
                 return
             } catch {
-                guard error.code == .failed, !isLast else { throw error }
+                guard error.code == .failed || error.code == .diskFull, !isLast else { throw error }
             }
-            // Where nothing is overwritten in place, even a sync may find no room.
-            count("failed by a sync without room")
+            // Where nothing is overwritten in place, even a truncation may find no room.
+            count("truncation without room")
             try reopen()
             first = try openLog().firstLSN.rawValue
         }
