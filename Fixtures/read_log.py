@@ -65,6 +65,10 @@ def read_superblock(directory):
             slots.append(slot)
     if not slots:
         raise Damage(f"{path}: no slot is intact")
+    # F-7: two that contradict each other are as good as none.
+    same_generation = len({load("Q", slot, 56) for slot in slots}) < len(slots)
+    if len({slot[40:56] for slot in slots}) > 1 or same_generation and slots[0] != slots[1]:
+        raise Damage(f"{path}: the two slots contradict each other")
     slot = max(slots, key=lambda slot: load("Q", slot, 56))
     return {
         "identity": slot[40:56],
@@ -152,9 +156,14 @@ class Segment:
 
 
 def records(body, count, first_lsn, frame_time):
-    """F-15: the records of a frame body. That of a filler has none."""
-    if count == 0:
-        return
+    """F-15: the records of a frame body; that of a filler has none. F-43: all of them, or None where one is invalid."""
+    try:
+        return list(parsed(body, count, first_lsn, frame_time)) if count else []
+    except (Damage, struct.error):
+        return None
+
+
+def parsed(body, count, first_lsn, frame_time):
     position = 0
     for lsn in range(first_lsn, first_lsn + count):
         head = load("I", body, position)
@@ -215,6 +224,41 @@ def frame_at(segment, offset, next_lsn, link, epoch, incarnation):
     return header, body[:length]
 
 
+def is_whole(path, base):
+    """Whether a file is a sealed segment with every frame intact."""
+    try:
+        segment = Segment(path, base)
+    except Damage:
+        return False
+    place = len(segment.data) - 256
+    footer = segment.data[place:]
+    if place < 4096 or footer[:8] != b"SWALEND\x01" or not intact(footer, bytes(8) + struct.pack("<Q", place)):
+        return False
+    # F-13
+    if footer[208:216] != segment.salt or footer[216:232] != segment.identity or load("Q", footer, 232) != segment.sequence:
+        return False
+    offset, next_lsn, link = 4096, segment.first_lsn, segment.checksum
+    epoch, incarnation = segment.epoch, segment.incarnation
+    while offset < load("Q", footer, 104):
+        found = frame_at(segment, offset, next_lsn, link, epoch, incarnation)
+        if found is None:
+            return False
+        header, body = found
+        next_lsn += load("I", header, 12)
+        link, epoch, incarnation = load("I", header, 0), load("I", header, 48), load("Q", header, 40)
+        offset += 64 + ((len(body) + 7) & ~7)
+    return offset == load("Q", footer, 104) and link == load("I", footer, 132)
+
+
+def chosen(directory, superblock, base, raw, compressed):
+    """F-19: of two files of one segment the raw one if it is whole, else the compressed one if that is, else the raw one."""
+    if compressed is None or (superblock["cut_kind"] and base >= superblock["active_base"]):
+        return raw
+    if is_whole(os.path.join(directory, raw), base) or not is_whole(os.path.join(directory, compressed), base):
+        return raw
+    return compressed
+
+
 def continues(segment, following, offset, next_lsn, link):
     """F-14: whether the next segment says that this one ends exactly here."""
     before = following.before
@@ -231,9 +275,10 @@ def read(directory):
     superblock = read_superblock(directory)
     names = {}
     for name in sorted(os.listdir(directory), reverse=True):
-        # F-19: of two files of one segment the raw one, which comes last here, is taken.
+        # The raw file of a segment comes last here.
         if name[:20].isdigit() and name[20:] in (".seg", ".seg.zst"):
-            names[int(name[:20])] = name
+            base = int(name[:20])
+            names[base] = chosen(directory, superblock, base, name, names.get(base))
     bases = sorted(names)
     low = [base for base in bases if base <= min(superblock["first_lsn"], superblock["active_base"])]
     if not low:
@@ -276,7 +321,10 @@ def read(directory):
             break
         header, body = found
         count = load("I", header, 12)
-        for lsn, time, parts in records(body, count, next_lsn, load("q", header, 32)):
+        events = records(body, count, next_lsn, load("q", header, 32))
+        if events is None:
+            break
+        for lsn, time, parts in events:
             # F-21: the last frame may hold events behind a cut.
             if lsn >= superblock["first_lsn"] and (not superblock["cut_kind"] or lsn <= superblock["cut"]):
                 yield lsn, time, parts
@@ -302,7 +350,7 @@ def read(directory):
 
 
 def checkpoints(directory):
-    """The intact checkpoints (F-16): name, LSN, epoch, incarnation, time, and the state or None."""
+    """The intact checkpoints (F-23): name, LSN, epoch, incarnation, time, and the state or None."""
     identity = read_superblock(directory)["identity"]
     folder = os.path.join(directory, "checkpoints")
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:

@@ -113,12 +113,13 @@ package struct Salvage {
             var run = RecordRun(
                 position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
                 time: frame.time)
-            while let view = run.next() {
-                guard try event(view, frame) else { return false }
-            }
-            if !run.isEmpty {
-                // Records that don't fit their frame, although its checksums hold.
-                nextLSN = run.nextLSN
+            if run.isWhole {
+                while let view = run.next() {
+                    guard try event(view, frame) else { return false }
+                }
+            } else {
+                // Records that don't fit their frame, although its checksums hold: no batch is given out in part.
+                nextLSN = frame.firstLSN
                 guard try hole(gap(through: frame.nextLSN - 1)) else { return false }
             }
             nextLSN = frame.nextLSN

@@ -97,8 +97,8 @@ package struct LogCursor: ~Copyable {
     /// `used` is the run before, which must be used up.
     package mutating func nextRun(after used: RecordRun?) throws(WalError) -> RecordRun? {
         if let used, !used.isEmpty {
-            // It gave out nil although records are left: they are no records of this format.
-            let error = malformed(used)
+            // It gave out nil although records are left and all were there: somebody has changed the file's bytes since.
+            let error = malformed(used.nextLSN...used.nextLSN, at: chain?.offset)
             end()
             throw error
         }
@@ -161,12 +161,15 @@ package struct LogCursor: ~Copyable {
     private mutating func trim(_ frame: FrameHeader, _ body: UnsafeRawPointer) throws(WalError) -> RecordRun {
         let last = min(frame.nextLSN - 1, through)
         var records = RecordRun(
-            position: body, end: body + frame.bodyLength, count: Int(last - frame.firstLSN) + 1,
-            firstLSN: frame.firstLSN,
+            position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
             time: frame.time)
-        while records.nextLSN < wanted {
-            guard records.next() != nil else { throw malformed(records) }
+        guard records.isWhole else {
+            hasFoundDamage = true
+            // The chain is behind the frame already.
+            throw malformed(frame.firstLSN...frame.nextLSN - 1, at: chain.map { $0.offset - UInt64(frame.size) })
         }
+        records.keep(through: last)
+        while records.nextLSN < wanted, records.next() != nil {}
         wanted = last + 1
         if follows, wanted < frame.nextLSN {
             // The end lies inside the frame: what is left of it is looked for anew when the end moves on.
@@ -175,11 +178,11 @@ package struct LogCursor: ~Copyable {
         return records
     }
 
-    private func malformed(_ run: RecordRun) -> WalError {
+    private func malformed(_ lsns: ClosedRange<UInt64>, at offset: UInt64?) -> WalError {
         WalError(
             .corrupted,
             "a record does not fit its frame although the checksum holds; this software, or the writer's, is at fault",
-            path: reader?.segment.path, offset: chain?.offset, lsns: LSN(run.nextLSN)...LSN(run.nextLSN))
+            path: reader?.segment.path, offset: offset, lsns: LSN(lsns.lowerBound)...LSN(lsns.upperBound))
     }
 
     /// The next frame that holds an event not below the one sought; nil if no event that is left can be wanted.

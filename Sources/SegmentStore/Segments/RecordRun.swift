@@ -27,6 +27,16 @@ public struct RecordRun {
     @inlinable
     public var nextLSN: UInt64 { lsn }
 
+    /// Whether the records are all there and end where the body does. A frame is parsed whole before one of its events is given
+    /// out (docs/format.md, F-43): else a batch could be given out in part.
+    package var isWhole: Bool {
+        var rest = self
+        while rest.remaining > 0 {
+            guard rest.next() != nil else { return false }
+        }
+        return rest.position == rest.end
+    }
+
     /// Leaves out the records behind an LSN.
     package mutating func keep(through last: UInt64) {
         remaining = last < lsn ? 0 : Int(min(UInt64(remaining), last - lsn + 1))
