@@ -36,6 +36,14 @@ number() {
     number=$((10#$2))
 }
 
+# Takes into $number a seed made from the commit that is checked out: new with each commit, the same whenever that one is tested.
+# At most nine digits, above 0: what every rig and the fuzzer take.
+commit_seed() {
+    local hash
+    hash=$(git -C "$root" rev-parse HEAD) || stop "needs a git checkout: the seed is made from the commit's hash"
+    number=$((16#${hash:0:12} % 999999999 + 1))
+}
+
 as_root() {
     if [[ $(id -u) -eq 0 ]]; then
         "$@"
