@@ -74,6 +74,10 @@ extension WalError.Code {
     public static let locked = Self("locked")
     /// The path does not exist, or holds no log and none may be made.
     public static let notFound = Self("not-found")
+    /// The log's directory was removed while the log was open: what was in it is lost, and nothing can be written any more.
+    public static let directoryRemoved = Self("directory-removed")
+    /// The path that a log was opened for reading by leads to another log now, put in the place of the one that is read.
+    public static let replaced = Self("replaced")
     /// The path is a file where a directory is needed, or the other way about.
     public static let wrongFileType = Self("wrong-file-type")
     /// The system refused access.

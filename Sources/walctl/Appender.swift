@@ -11,10 +11,10 @@ struct Appender: ~Copyable {
     var summary = AppendSummary()
     var progress = Progress()
 
-    init(log: WriteAheadLog, batchCount: Int, meta: String?) {
+    init(log: WriteAheadLog, batchCount: Int, meta: [UInt8]?) {
         self.log = log
         self.batchCount = batchCount
-        self.meta = meta.map { Array($0.utf8) }
+        self.meta = meta
     }
 
     /// Whether to read more: asked before each read, which may block. Returns false after an interruption.

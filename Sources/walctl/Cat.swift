@@ -86,7 +86,7 @@ struct Cat: ParsableCommand {
             var printer = EventPrinter(
                 form: json ? .json : hex ? .hex : .raw, last: to?.lsn ?? .max, limit: limit ?? .max)
             if salvage { return try printReadable(&printer) }
-            let log = try openForReading(log.log)
+            let log = try openForReading(log.path)
             if limit != 0 {
                 do {
                     let start = try start(in: log)
@@ -157,7 +157,7 @@ struct Cat: ParsableCommand {
         let last = to?.lsn ?? .max
         var holes = 0
         try WriteAheadLog.salvage(
-            at: FilePath(log.log),
+            at: log.path,
             hole: { hole in
                 if let lsns = hole.lsns, lsns.upperBound < first || lsns.lowerBound > last { return }
                 complain("a hole: \(hole)")
@@ -174,7 +174,7 @@ struct Cat: ParsableCommand {
 }
 
 /// Opens a log that must exist, without taking it from its writer.
-func openForReading(_ path: String, recovery: RecoveryMode = .strict) throws(WalError) -> WriteAheadLog {
+func openForReading(_ path: FilePath, recovery: RecoveryMode = .strict) throws(WalError) -> WriteAheadLog {
     var options = WriteAheadLog.Options()
     options.readOnly = true
     options.createIfMissing = false

@@ -74,7 +74,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func list() throws {
-        let log = try openForReading(log.log)
+        let log = try openForReading(log.path)
         let checkpoints = try log.checkpoints()
         let last = log.lastLSN
         try log.close()
@@ -87,7 +87,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func get(_ name: String) throws {
-        let log = try openForReading(log.log)
+        let log = try openForReading(log.path)
         let found = try log.checkpoint(name)
         let last = log.lastLSN
         try log.close()
@@ -102,7 +102,7 @@ struct Checkpoints: ParsableCommand {
     private func set(_ name: String) throws {
         guard let lsn else { return }
         let state = try stateFile.map { try readWhole($0, limit: Checkpoint.stateBytesMax) }
-        let position = try changing(log.log) { log in
+        let position = try changing(log.path) { log in
             try log.saveCheckpoint(name, at: lsn.lsn, state: state)
             return try log.checkpoint(name).position
         }
@@ -116,7 +116,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func remove(_ name: String) throws {
-        try changing(log.log) { log in try log.removeCheckpoint(name) }
+        try changing(log.path) { log in try log.removeCheckpoint(name) }
         try printOutput(
             json ? JSON.object([("name", .string(name)), ("removed", .bool(true))]).text : "checkpoint \(name) removed")
     }
@@ -125,7 +125,7 @@ struct Checkpoints: ParsableCommand {
 /// The bytes of a file, or of standard input for "-".
 private func readWhole(_ file: String, limit: Int) throws -> [UInt8] {
     do {
-        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: file)
+        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: RawArguments.path(file))
         defer { if file != "-" { stream.closeAfterReading() } }
         var bytes: [UInt8] = []
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)

@@ -35,7 +35,7 @@ struct Repair: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let log = try openForRepair(log.log)
+            let log = try openForRepair(log.path)
             let recovery = log.recovery
             let report = try verified(log)
             if dryRun { try log.close() } else { try log.shutdown() }
@@ -47,7 +47,7 @@ struct Repair: ParsableCommand {
         }
     }
 
-    private func openForRepair(_ path: String) throws(WalError) -> WriteAheadLog {
+    private func openForRepair(_ path: FilePath) throws(WalError) -> WriteAheadLog {
         var options = WriteAheadLog.Options()
         options.recovery = .pointInTime
         options.deepRecovery = deep

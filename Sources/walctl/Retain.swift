@@ -61,11 +61,11 @@ struct Retain: ParsableCommand {
         try reportingErrors {
             let report: RetentionReport
             if dryRun {
-                let log = try openForReading(log.log)
+                let log = try openForReading(log.path)
                 report = try log.retentionPlan(policy)
                 try log.close()
             } else {
-                report = try changing(log.log) { log in try log.applyRetention(policy) }
+                report = try changing(log.path) { log in try log.applyRetention(policy) }
             }
             try printOutput(json ? report.json(dryRun: dryRun).text : report.text(dryRun: dryRun))
         }

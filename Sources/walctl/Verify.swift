@@ -21,7 +21,7 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let log = try openForReading(log.log, recovery: .pointInTime)
+            let log = try openForReading(log.path, recovery: .pointInTime)
             let report = try verified(log)
             try log.close()
             try printOutput(json ? report.json.text : report.text)

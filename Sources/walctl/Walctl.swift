@@ -40,7 +40,7 @@ struct Walctl: ParsableCommand {
     static func main() {
         ProcessSignals.ignoreBrokenPipes()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(RawArguments.strings)
             try command.run()
         } catch {
             // The library's own form of a usage error has several lines; help and exit codes it treats well.

@@ -16,7 +16,8 @@ extension StorageError {
         }
     }
     package var isPermission: Bool { errno == ErrorNumber.permission || errno == ErrorNumber.notPermitted }
-    package var isNotFound: Bool { errno == ErrorNumber.notFound }
+    /// No such name. Not where the directory itself is gone.
+    package var isNotFound: Bool { errno == ErrorNumber.notFound && problem == nil }
     package var alreadyExists: Bool { errno == ErrorNumber.alreadyExists }
 
     /// What the error means to a user. `doing` completes the sentence "could not …".
@@ -34,6 +35,12 @@ extension StorageError {
         case .noFile:
             return WalError(
                 .wrongFileType, "could not \(doing): it is no file, though it has a file's name", path: path)
+        case .directoryRemoved:
+            return WalError(removed: path, "could not \(doing)")
+        case .danglingLink:
+            return WalError(
+                .wrongFileType, "could not \(doing): the path is a symbolic link that leads nowhere; mend or remove it",
+                path: path)
         case nil: break
         }
         let (code, advice) = meaning
@@ -64,5 +71,15 @@ package func attempt<Result>(
         return try body()
     } catch {
         throw error.wal(doing())
+    }
+}
+
+extension WalError {
+    /// The log's directory was removed while the log was open.
+    init(removed path: String, _ doing: String) {
+        self.init(
+            .directoryRemoved,
+            "\(doing): the log's directory has been removed, and what was in it is lost; open the log where it is now, or a new one",
+            path: path)
     }
 }

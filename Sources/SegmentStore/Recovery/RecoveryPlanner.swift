@@ -185,7 +185,7 @@ package struct RecoveryPlanner: Sendable {
     }
 
     private func newLog(_ listing: SegmentListing, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
-        if let stranger = listing.others.first(where: { !FileNames.isKnown($0) }) {
+        if let stranger = listing.others.first(where: FileNames.isStranger) {
             throw WalError(
                 .notALog,
                 "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",

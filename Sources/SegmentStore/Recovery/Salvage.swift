@@ -3,8 +3,10 @@ import WalPlatform
 /// Reads whatever is readable of a damaged log, on both sides of every hole, those of the medium included. Changes nothing and
 /// needs no superblock.
 package struct Salvage {
-    private let storage: PatchyStorage
-    private let directory: String
+    /// Pinned to the directory once the reading has begun.
+    private var storage: PatchyStorage
+    private let path: DirectoryPath
+    private var directory: String { path.description }
     private var headers: HeaderReader { HeaderReader(storage: storage, directory: directory) }
     private var nextLSN: UInt64 = 0
     /// The log the events must belong to: that of the superblock, else of the first segment whose header holds.
@@ -15,8 +17,12 @@ package struct Salvage {
     private var stop = (name: "", offset: UInt64(0))
 
     package init(storage: any Storage, directory: String) {
-        self.storage = PatchyStorage(base: storage.confined(to: directory, mode: nil))
-        self.directory = directory
+        self.init(storage: storage, path: DirectoryPath(directory))
+    }
+
+    package init(storage: any Storage, path: DirectoryPath) {
+        self.storage = PatchyStorage(base: storage)
+        self.path = path
     }
 
     /// Gives out every readable event in order; `hole` hears of each gap before the events behind it. Either may stop the
@@ -31,6 +37,10 @@ package struct Salvage {
     package mutating func run(
         framedEvent event: (RecordView, FrameHeader) throws -> Bool, hole: (WalError) throws -> Bool
     ) throws {
+        let base = storage.base
+        storage = try attempt("open the log's directory") { () throws(StorageError) in
+            PatchyStorage(base: try base.pinned(to: path, mode: nil, making: false).files)
+        }
         var listing = try attempt("list the log's directory") { () throws(StorageError) in
             SegmentListing(try storage.names(in: directory))
         }

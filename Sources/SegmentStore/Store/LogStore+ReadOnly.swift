@@ -33,7 +33,7 @@ extension LogStore {
             // A cut moves what lies below a watermark that was read before it.
             let content = try? HeaderReader(storage: environment.storage, directory: directory).superblock()
             do {
-                return try plan(directory, options: reading, environment: environment)
+                return try plan(pinned: directory, options: reading, environment: environment)
             } catch {
                 guard error != last || content != seen else { throw error }
                 last = error
@@ -85,8 +85,40 @@ extension LogStore {
     ///
     /// Costs what there is new; reads as much as opening does only where something else has happened than appends, rolls and
     /// truncations of old events.
+    ///
+    /// Throws `replaced` where the path leads to another log now, and `directoryRemoved` where the log's directory is gone; but
+    /// not before all that is in the directory has been taken in.
     package func refresh() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
+        let hasMoved: Bool
+        do {
+            hasMoved = try lookAgain()
+        } catch {
+            // What has become of the directory says more than what could not be found in it.
+            try checkWhereabouts()
+            throw error
+        }
+        if !hasMoved { try checkWhereabouts() }
+        return hasMoved
+    }
+
+    /// The path may lead elsewhere, or nowhere for a while: the directory is the log.
+    private func checkWhereabouts() throws(WalError) {
+        let whereabouts = try attempt("look at the log's directory") { () throws(StorageError) in
+            try environment.directory?.whereabouts()
+        }
+        switch whereabouts {
+        case .inPlace, .elsewhere, nil: return
+        case .replaced:
+            throw WalError(
+                .replaced,
+                "the path leads to another log now, and not to the one that was opened; open it again to read the new one",
+                path: directory)
+        case .removed: throw WalError(removed: directory, "could not look for new events")
+        }
+    }
+
+    private func lookAgain() throws(WalError) -> Bool {
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in
             if let moved = refreshForward(&state) { return moved }

@@ -112,6 +112,8 @@ extension LogStore {
 
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
+        // Into a file that nobody will find again everything can still be written.
+        if let gone = try removal() { throw gone }
         state.superblock.watermark = watermark
         let superblock = state.superblock
         (state.superblock.firstSequence, state.superblock.sealedBelow) = catalog.withLock { catalog in

@@ -137,16 +137,33 @@ extension LogStore {
     /// Marks the store as failed with its first cause, which is returned: nobody knows what the disk holds now.
     func poison(_ error: StorageError, _ doing: String) -> WalError {
         let cause = error.wal(doing)
-        let failure = WalError(
-            .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again",
-            path: cause.path,
-            errno: cause.errno)
+        // Of a directory that is gone it is known.
+        let failure =
+            cause.code == .directoryRemoved
+            ? cause
+            : WalError(
+                .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again",
+                path: cause.path,
+                errno: cause.errno)
         return failed.withLock { first in
             if let first { return first }
             first = failure
             hasFailed.store(true, ordering: .releasing)
             return failure
         }
+    }
+
+    /// Fails the store if its directory has been removed: what is written from now on goes with the last descriptor. To be called
+    /// now and then while events come in, not for each of them.
+    package func checkDirectory() throws(WalError) {
+        guard !options.readOnly, !hasFailed.load(ordering: .acquiring) else { return }
+        if let gone = try attempt("look at the log's directory", removal) { throw poison(gone, "go on") }
+    }
+
+    /// The error to tell, if the directory has been removed.
+    func removal() throws(StorageError) -> StorageError? {
+        guard let log = environment.directory, try log.isRemoved() else { return nil }
+        return StorageError(removed: directory, .openDirectory)
     }
 
     func checkUsable() throws(WalError) {

@@ -43,6 +43,9 @@ public struct RecoveryReport: Sendable, Hashable {
     public var removed: [String]
     /// The damage, if any was found.
     public var damage: WalError?
+    /// Whether the lock is one on the file LOCK alone, since the file system can't lock a directory (some network file systems).
+    /// Removing or replacing that file while the log is open would let a second writer in. False of a read-only open.
+    public var locksFileAlone = false
     /// The rows of the recovery table it came to.
     package var rows = RecoveryRows()
 }

@@ -69,11 +69,22 @@ package struct StoreEnvironment: Sendable {
     /// Bugs planted by a test; always empty otherwise.
     package var flaws: StoreFlaws = []
 
-    /// The same for one log: its storage follows no link out of the log's directory.
-    func confined(to directory: String, _ options: StoreOptions) -> StoreEnvironment {
+    /// The log's directory, which the storage is pinned to; nil in an environment that is not yet one log's.
+    package private(set) var directory: (any StorageDirectory)?
+
+    /// The same for one log: the path is followed here and never again.
+    ///
+    /// - Parameter making: whether to make the directory if it is missing. Returns whether that was so.
+    func pinned(
+        to path: DirectoryPath, _ options: StoreOptions, making: Bool = false
+    ) throws(WalError) -> (environment: StoreEnvironment, isMade: Bool) {
+        let pinned = try attempt("open the log's directory") { () throws(StorageError) in
+            try storage.pinned(to: path, mode: options.fileMode, making: making)
+        }
         var environment = self
-        environment.storage = storage.confined(to: directory, mode: options.fileMode)
-        return environment
+        environment.storage = pinned.files
+        environment.directory = pinned.directory
+        return (environment, pinned.isMade)
     }
 
     package init(

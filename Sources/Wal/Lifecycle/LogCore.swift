@@ -36,8 +36,9 @@ final class LogCore: Sendable {
     /// What freeing the directory failed with; for close.
     private let closeError = SharedError()
 
-    static func open(_ path: String, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
+    static func open(_ directory: DirectoryPath, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
         try options.validate()
+        let path = directory.description
         let counters = Counters()
         let maintenance = MaintenanceSignal(segmentSize: options.segmentSize)
         var hub: ObserverHub?
@@ -51,7 +52,7 @@ final class LogCore: Sendable {
         do throws(WalError) {
             let retention = RetentionSchedule(options)
             let environment = environment(options, counters, maintenance, retention, hub)
-            let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
+            let store = try LogStore.open(directory, options: options.storeOptions, environment: environment)
             let core = LogCore(path, options, store, counters, maintenance, retention, hub)
             if !options.readOnly { try core.startThreads() }
             hub?.post(.lifecycle(.running))

@@ -211,7 +211,7 @@ extension WalError {
     /// The error of every call after the first cause, which it tells.
     var asFailure: WalError {
         var error = self
-        if code != .failed {
+        if code != .failed, code != .directoryRemoved {
             error.code = .failed
             error.message =
                 "the log has failed and must be closed and opened again; the cause was \(code.name): \(message)"

@@ -121,6 +121,7 @@ struct MaintenanceThread: ~Copyable {
         }
         guard now == activity else {
             activity = now
+            do throws(WalError) { try store.checkDirectory() } catch { tell(error) }
             signal.wait(while: seen, timeoutNanoseconds: Self.idleNanoseconds)
             return
         }

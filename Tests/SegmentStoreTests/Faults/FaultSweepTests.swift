@@ -80,7 +80,7 @@ import WalSimulation
         #expect(outcome.events.keys.max() == store.writtenLSN, "\(note)")
     }
 
-    private func checkReopened(_ disk: SimulatedDisk, _ ledger: FaultLedger, _ note: String) throws {
+    func checkReopened(_ disk: SimulatedDisk, _ ledger: FaultLedger, _ note: String) throws {
         let recovery = ledger.scenario.recovery
         let log = try StoreSample.open(disk, seed: 21) {
             $0.recovery = recovery

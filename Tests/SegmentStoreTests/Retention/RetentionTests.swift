@@ -217,6 +217,13 @@ final class OpenCounter: Storage {
 
     init(_ base: any Storage) { self.base = base }
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        // Its directory is never moved: the files are found by their paths.
+        try base.pinned(to: path, mode: mode, making: making).map { _ in self }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames {
         opens.increment()
         return try base.names(in: directory)
