@@ -174,7 +174,7 @@ struct MovedDirectoryTests {
         }
         if isRelative {
             // What the path was when it was opened still leads to the log.
-            #expect(try follower.nextOwned(timeout: .milliseconds(50)) == nil)
+            #expect(code { _ = try follower.nextOwned(timeout: .milliseconds(50)) } == .timedOut)
             #expect(code { _ = try reader.refresh() } == nil)
         } else {
             #expect(code { _ = try follower.nextOwned() } == .replaced)
@@ -195,12 +195,12 @@ struct MovedDirectoryTests {
         var follower = try reader.follow(delivering: .written)
         #expect(try follower.nextOwned()?.lsn == 1)
         try scene.happen()
-        #expect(try follower.nextOwned(timeout: .milliseconds(50)) == nil)
+        #expect(code { _ = try follower.nextOwned(timeout: .milliseconds(50)) } == .timedOut)
         try append(20, "old", to: writer)
         for lsn in 2...21 as ClosedRange<UInt64> { #expect(try follower.nextOwned()?.lsn == LSN(lsn)) }
         // An empty directory in its place is no log either.
         try FileManager.default.createDirectory(atPath: scene.path, withIntermediateDirectories: true)
-        #expect(try follower.nextOwned(timeout: .milliseconds(50)) == nil)
+        #expect(code { _ = try follower.nextOwned(timeout: .milliseconds(50)) } == .timedOut)
         try writer.shutdown()
         try FileManager.default.removeItem(atPath: scene.first)
         #expect(code { _ = try follower.nextOwned() } == .directoryRemoved)
@@ -240,7 +240,8 @@ struct MovedDirectoryTests {
             SystemClock.sleep(nanoseconds: 5_000_000)
         }
         #expect(failure == .directoryRemoved)
-        #expect(code { try log.close() } == .directoryRemoved)
+        #expect(log.state == .failed)
+        #expect(code { try log.shutdown() } == .directoryRemoved)
     }
 
     @Test(arguments: [false, true])
