@@ -19,6 +19,8 @@ final class AppendQueue: @unchecked Sendable {
     let writerWake = WaitWord()
     /// Producers that found the queue full sleep on it; woken one by one, each waking the next.
     let space = WaitWord()
+    /// The producer that has a claim on the next room sleeps on it.
+    let claimedSpace = WaitWord()
 
     let byteLimit: UInt64
     let eventLimit: UInt64
@@ -73,9 +75,14 @@ final class AppendQueue: @unchecked Sendable {
         var cuts: UInt64 = 0
         var isPaused = false
         var writerMode = WriterMode.busy
-        /// The largest `appendedBytes` and LSN the bounds allow now.
+        /// The largest `appendedBytes` that is let through now: `roomEnd`, or 0 while somebody has a claim on the next room.
         var admitBytes: UInt64
+        /// The largest `appendedBytes` and LSN the bounds allow now.
+        var roomEnd: UInt64
         var admitLSN: UInt64
+        /// Who is let through first, with what; see `PlaceInLine`.
+        var claim: PlaceInLine.Claim?
+        var claimCount: UInt64 = 0
 
         /// Never nil nor shared: an unmanaged reference, so that appending to it counts no references.
         ///
@@ -106,6 +113,7 @@ final class AppendQueue: @unchecked Sendable {
             self.open = .passRetained(open)
             self.pool = pool
             self.admitBytes = admitBytes
+            roomEnd = admitBytes
             self.admitLSN = admitLSN
         }
     }
@@ -174,12 +182,16 @@ final class AppendQueue: @unchecked Sendable {
         lock.lock()
         let head = state.pointee.pending.removeFirst()
         state.pointee.writtenBytes.store(head.endBytes, ordering: .releasing)
-        state.pointee.admitBytes = head.endBytes &+ byteLimit
+        state.pointee.roomEnd = head.endBytes &+ byteLimit
+        state.pointee.admitBytes = state.pointee.claim == nil ? state.pointee.roomEnd : 0
         state.pointee.admitLSN = Self.admitLSN(written: head.lastLSN, limit: eventLimit)
         let queuedBytes = state.pointee.appendedBytes.load(ordering: .relaxed) &- head.endBytes
         let queuedEvents = state.pointee.nextLSN.load(ordering: .relaxed) &- 1 &- head.lastLSN
         // At half, not at once: a producer woken for room of one event would go straight back to sleep.
-        let isLow = queuedBytes <= byteLimit / 2 && queuedEvents <= eventLimit / 2
+        let isLow =
+            if let claim = state.pointee.claim { hasRoom(bytes: claim.bytes, events: claim.events) } else {
+                queuedBytes <= byteLimit / 2 && queuedEvents <= eventLimit / 2
+            }
         lock.unlock()
         head.block.reset()
         lock.lock()
