@@ -24,8 +24,8 @@ extension WriteAheadLog {
         if !settings.isOn { settings = .zstd(blockSize: max(settings.blockSize, core.options.indexSpacing)) }
         try settings.validate(indexSpacing: core.options.indexSpacing)
         let core = self.core
+        try core.checkAlive()
         do throws(WalError) {
-            try core.checkAlive()
             // What can't be sealed now the background tries again; that must not keep the others from being compressed.
             do throws(WalError) {
                 while try core.store.sealNow() {}

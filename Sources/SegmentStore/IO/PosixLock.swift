@@ -5,6 +5,8 @@ import WalPlatform
 /// It belongs to the open file, so that a second holder is refused in the same process too.
 final class PosixLock: StorageLock {
     private let descriptor: PosixDescriptor
+    /// A forked child shares the lock with its parent: unlocking there would take it from the parent.
+    private let process = ForkMark()
 
     init(_ descriptor: PosixDescriptor) {
         self.descriptor = descriptor
@@ -27,6 +29,7 @@ final class PosixLock: StorageLock {
     }
 
     func release() throws(StorageError) {
+        if process.isForked { return try descriptor.close() }
         let calls = descriptor.calls
         do throws(StorageError) {
             // Closing alone would leave the lock to a child that was forked and has not yet replaced its program.

@@ -15,6 +15,7 @@ extension LogCore {
 
     /// Checks the lengths of an event and returns the bytes it takes.
     func checkedSize(payload: Int, meta: Int?, key: Int?, hasTime: Bool) throws(WalError) -> Int {
+        try checkProcess()
         do throws(WalError) {
             try Record.checkLengths(payload: payload, meta: meta, key: key)
         } catch {
@@ -27,6 +28,7 @@ extension LogCore {
     }
 
     func checkBatch(count: Int, bytes: Int) throws(WalError) {
+        try checkProcess()
         guard count > 0 else {
             counters.refused.increment()
             throw WalError(.emptyBatch, "a batch without events can't be appended", path: path)
@@ -150,6 +152,7 @@ extension LogCore {
         case .shut(.failed): failureError
         case .shut(.diskFull): diskFullError
         case .shut(.readOnly): readOnlyError
+        case .shut(.forked): forkedError
         case .shut(.closed), .shut(.open), .shut(.paused): closedError
         }
     }

@@ -40,6 +40,11 @@ final class LogCore: Sendable {
 
     static func open(_ path: String, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
         try options.validate()
+        let refusal = ForkMark.watch()
+        guard refusal == 0 else {
+            throw WalError(
+                .io, "could not ask the system to tell of forks", path: path, errno: Errno(rawValue: -refusal))
+        }
         let counters = Counters()
         let maintenance = MaintenanceSignal(segmentSize: options.segmentSize)
         var hub: ObserverHub?
@@ -139,6 +144,7 @@ final class LogCore: Sendable {
         case .draining: .draining
         case .failed: .failed
         case .closed: .closed
+        case .forked: hasEnded.load(ordering: .acquiring) ? .closed : .failed
         }
     }
 
@@ -210,8 +216,15 @@ final class LogCore: Sendable {
             lsns: LSN(store.writtenLSN + 1)...LSN(queue.lastAssigned))
     }
 
+    /// Closing in a forked child: no unlocking, nothing written, and no thread to wait for.
+    private func closeInForkedChild() {
+        if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
+        store.closeInForkedChild()
+    }
+
     /// Has the log closed without waiting for it.
     func requestClose() {
+        if queue.isForked { return closeInForkedChild() }
         guard queue.advance(to: .closed) || !hasEnded.load(ordering: .acquiring) else { return }
         if options.readOnly {
             if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
@@ -227,6 +240,7 @@ final class LogCore: Sendable {
 
     func close() throws(WalError) {
         requestClose()
+        if queue.isForked { return }
         _ = waitForEnd(until: nil, orWhile: { true })
         writerThread.withLock { $0 }?.join()
         if let error = closeError.value { throw error }
@@ -245,7 +259,7 @@ final class LogCore: Sendable {
     }
 
     func shutdown(timeout: Duration?) throws(WalError) {
-        if options.readOnly { return try close() }
+        if options.readOnly || queue.isForked { return try close() }
         let deadline = timeout.map { timeout in
             let (sum, overflow) = SystemClock.monotonicNanoseconds().addingReportingOverflow(
                 timeout > .zero ? timeout.wholeNanoseconds : 0)

@@ -25,6 +25,10 @@ final class AppendQueue: @unchecked Sendable {
     let byteLimit: UInt64
     let eventLimit: UInt64
     let largestUnit: Int
+    /// The process that opened the log: in a forked child no lock of the queue may be taken.
+    let process = ForkMark()
+    @inline(__always)
+    var isForked: Bool { process.isForked }
 
     /// Why the queue takes no event now.
     ///
@@ -33,6 +37,8 @@ final class AppendQueue: @unchecked Sendable {
         case open, draining, closed, failed, diskFull, readOnly
         /// For the moment: events are being cut off. Never a phase.
         case paused
+        /// This process was forked from that of the log. A phase alone: nobody looks at the gate then.
+        case forked
     }
 
     /// Whether the writer thread wants to be woken.
@@ -161,7 +167,9 @@ final class AppendQueue: @unchecked Sendable {
         return appended > written ? appended - written : 0
     }
     /// The gate but for a full disk.
-    var phase: Gate { Gate(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .closed }
+    var phase: Gate {
+        process.isForked ? .forked : Gate(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .closed
+    }
 
     // MARK: The holder of the commit token
 
