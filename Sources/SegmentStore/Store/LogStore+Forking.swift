@@ -16,7 +16,12 @@ extension LogStore {
             if let spare { files.append(spare.file) }
         }
         let superblock = syncState.withLockIfFree { $0.file } ?? nil
-        let job = compression.withLockIfFree { $0.job } ?? nil
+        var job: CompressionJob?
+        if workLock.tryLock() {
+            job = worker.job
+            worker.scan = nil
+            workLock.unlock()
+        }
         func dropping(_ close: () throws(StorageError) -> Void) {
             do throws(StorageError) { try close() } catch {}
         }
