@@ -44,8 +44,9 @@ int wal_open_at(int directory, const char *path, int flags, unsigned mode) {
     // written takes those places meanwhile.
     int places[first_free];
     int count = 0;
-    pthread_mutex_lock(&low_descriptors);
-    while (count < first_free) {
+    // Who holds it has filled those places, or, in a child that was forked meanwhile, is no more.
+    bool is_mine = pthread_mutex_trylock(&low_descriptors) == 0;
+    while (is_mine && count < first_free) {
         int place = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (place < 0) {
             break;
@@ -60,7 +61,9 @@ int wal_open_at(int directory, const char *path, int flags, unsigned mode) {
     while (count > 0) {
         close(places[--count]);
     }
-    pthread_mutex_unlock(&low_descriptors);
+    if (is_mine) {
+        pthread_mutex_unlock(&low_descriptors);
+    }
     return result;
 }
 

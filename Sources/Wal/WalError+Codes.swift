@@ -17,6 +17,11 @@ extension WalError.Code {
     public static let cancelled = Self("cancelled")
     /// The newest LSN assigned is not the one the caller expected; `lsns` holds the newest.
     public static let unexpectedLSN = Self("unexpected-lsn")
+    /// This process was forked from the one that opened the log, to which the log belongs.
+    ///
+    /// Every call throws it; closing closes descriptors and nothing else. A log that is opened here works: another one, or this
+    /// one once the other process has closed it.
+    public static let forked = Self("forked")
     /// The system refused a thread.
     public static let noThread = Self("no-thread")
 }

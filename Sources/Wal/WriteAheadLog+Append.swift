@@ -17,7 +17,7 @@ extension WriteAheadLog {
     ///   as `tooManyOpenFiles` or `permissionDenied`), `draining`, `closed`, `failed`, `readOnly`, `lsnOverflow`.
     @discardableResult
     public func append(_ payload: UnsafeRawBufferPointer) throws(WalError) -> LSN {
-        if payload.count <= plainLimit {
+        if payload.count <= plainLimit, !queue.isForked {
             let lsn = queue.appendPlain(payload)
             if lsn != 0 { return LSN(lsn) }
         }

@@ -143,7 +143,8 @@ extension WriteAheadLog {
     ) throws(WalError) -> Ticket? {
         let size = try core.checkedSize(
             payload: payload.count, meta: meta?.count, key: key?.count, hasTime: time != nil)
-        return try core.tryAppend(size: size, events: 1, expecting: expected, hasWaited: false) {
+        var inLine = PlaceInLine(bytes: size, events: 1)
+        return try core.tryAppend(size: size, events: 1, expecting: expected, &inLine) {
             $0.append(payload, meta: meta, key: key, time: time, lsn: $1)
         }
     }

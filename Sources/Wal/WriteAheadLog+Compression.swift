@@ -1,14 +1,9 @@
-internal import WalPlatform
-
 extension WriteAheadLog {
-    /// The pause between two slices, in which others get at the log's maintenance.
-    private static let pauseNanoseconds: Int64 = 20_000
-
     /// Compresses every segment but the active one that is not yet compressed, whatever ``Options/compression`` says of which;
     /// seals those that are not sealed yet.
     ///
-    /// Works on the calling thread and blocks for as long as it takes, slice by slice, so that appends, reads and the log's own
-    /// maintenance go on meanwhile. Each segment is written aside, read back and compared before it replaces the raw file; readers
+    /// Works on the calling thread and blocks for as long as it takes. Appends, reads, truncation and the log's own maintenance go
+    /// on meanwhile and don't wait for it; closing the log waits for the block under way. Each segment is written aside, read back and compared before it replaces the raw file; readers
     /// inside the raw one may finish it. One that would hardly shrink is left as it is. May be called from several threads.
     ///
     /// - Parameters:
@@ -29,24 +24,20 @@ extension WriteAheadLog {
         if !settings.isOn { settings = .zstd(blockSize: max(settings.blockSize, core.options.indexSpacing)) }
         try settings.validate(indexSpacing: core.options.indexSpacing)
         let core = self.core
+        try core.checkAlive()
         do throws(WalError) {
-            try core.checkAlive()
             // What can't be sealed now the background tries again; that must not keep the others from being compressed.
             do throws(WalError) {
-                while try core.maintenanceLock.withLock({ () throws(WalError) in try core.store.sealNow() }) {}
+                while try core.store.sealNow() {}
             } catch {
                 if core.store.failure != nil { throw error }
             }
             core.durableMovedElsewhere()
             var pass = try core.store.beginCompression(settings)
             while true {
-                let hasMore = try core.maintenanceLock.withLock { () throws(WalError) in
-                    try core.checkAlive()
-                    return try core.store.continueCompression(&pass)
-                }
-                guard hasMore else { break }
+                try core.checkAlive()
+                guard try core.store.continueCompression(&pass) else { break }
                 progress?(pass.progress.done, pass.progress.total)
-                SystemClock.sleep(nanoseconds: Self.pauseNanoseconds)
             }
             progress?(pass.progress.total, pass.progress.total)
             return try core.store.endCompression(pass)

@@ -7,6 +7,7 @@ extension WriteAheadLog {
     /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
     ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func flush() throws(WalError) {
+        try core.checkProcess()
         let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
@@ -21,6 +22,7 @@ extension WriteAheadLog {
     /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
     ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func sync() throws(WalError) {
+        try core.checkProcess()
         let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
@@ -37,6 +39,7 @@ extension WriteAheadLog {
     ///   `truncated` if the event was cut off meanwhile by ``truncate(after:overridingCheckpoints:)``;
     ///   `readOnly` if the log was opened for reading and ``durableLSN`` is below the event.
     public func waitDurable(_ lsn: LSN) throws(WalError) {
+        try core.checkProcess()
         let ticket = queue.ticket(lsn.rawValue)
         if durableLSN >= lsn { return }
         try checkWaitable(lsn)
@@ -49,6 +52,7 @@ extension WriteAheadLog {
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func flush() async throws(WalError) {
+        try core.checkProcess()
         let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
@@ -61,6 +65,7 @@ extension WriteAheadLog {
     ///
     /// - Throws: as the synchronous form, and `cancelled`.
     public func sync() async throws(WalError) {
+        try core.checkProcess()
         let last = queue.lastTicket
         if core.options.readOnly { return try checkNotClosed() }
         try core.checkAlive()
@@ -74,6 +79,7 @@ extension WriteAheadLog {
     /// - Parameter lsn: an event accepted before.
     /// - Throws: as the synchronous form, and `cancelled`.
     public func waitDurable(_ lsn: LSN) async throws(WalError) {
+        try core.checkProcess()
         let ticket = queue.ticket(lsn.rawValue)
         if durableLSN >= lsn { return }
         try checkWaitable(lsn)
@@ -86,6 +92,10 @@ extension WriteAheadLog {
     }
 
     func checkNotClosed() throws(WalError) {
-        if queue.phase == .closed { throw core.closedError }
+        switch queue.phase {
+        case .closed: throw core.closedError
+        case .forked: throw core.forkedError
+        default: return
+        }
     }
 }

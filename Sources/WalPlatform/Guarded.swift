@@ -24,4 +24,13 @@ public final class Guarded<Value>: @unchecked Sendable {
         defer { lock.unlock() }
         return try body(&value)
     }
+
+    /// The same if nobody holds the lock now; nil otherwise.
+    ///
+    /// For a forked child, in which nobody might ever free it.
+    package func withLockIfFree<Result>(_ body: (inout Value) -> Result) -> Result? {
+        guard lock.tryLock() else { return nil }
+        defer { lock.unlock() }
+        return body(&value)
+    }
 }

@@ -34,6 +34,8 @@ package final class SystemThread: @unchecked Sendable {
     private let thread: pthread_t
     private let lock = Lock()
     private var isJoinable = true
+    /// In a forked child the thread does not exist: there is nothing to wait for.
+    private let process = ForkMark()
 
     /// Starts a thread that runs `body`.
     ///
@@ -60,9 +62,10 @@ package final class SystemThread: @unchecked Sendable {
 
     /// Waits until the thread has ended.
     ///
-    /// The first caller waits; on a later call and on the thread itself, where it would wait for ever, it returns at
-    /// once.
+    /// The first caller waits; on a later call, on the thread itself, where it would wait for ever, and in a forked child it
+    /// returns at once.
     package func join() {
+        if process.isForked { return }
         let isMine = lock.withLock {
             guard isJoinable, !isCurrent else { return false }
             isJoinable = false
@@ -77,7 +80,7 @@ package final class SystemThread: @unchecked Sendable {
     package var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
 
     deinit {
-        if isJoinable {
+        if isJoinable, !process.isForked {
             pthread_detach(thread)
         }
     }

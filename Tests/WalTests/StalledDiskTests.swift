@@ -100,4 +100,24 @@ struct StalledDiskTests {
         try log.shutdown()
         #expect(log.durableLSN == last)
     }
+
+    @Test("From its first roll on the writer holds what the next one needs", .hangGuard)
+    func heldSpare() throws {
+        let disk = SimulatedDisk()
+        let failing = Shared(false)
+        let storage = HookStorage(base: disk.backend) { operation, path throws(StorageError) in
+            if operation == .create, failing.value { throw StorageError(.create, path, errno: 24) }
+        }
+        let log = try WriteAheadLog.open(at: "/held", options: testOptions(LogStorage(storage), segmentSize: 1 << 20))
+        try log.appendDurably([1])
+        try log.rotate()
+        // The background has done all there was to do.
+        waitUntil { (try? log.segments().first?.state) == .sealed }
+        #expect(try disk.backend.list("/held").contains("next.tmp"))
+        failing.value = true
+        try log.appendDurably([2])
+        #expect(try log.rotate())
+        failing.value = false
+        try log.shutdown()
+    }
 }

@@ -109,6 +109,23 @@ static inline void wal_lock_unlock(wal_lock_t *lock) {
 
 #endif
 
+// ---- Fork ----------------------------------------------------------------------------------------------------------
+
+/// How many forks lie between this process and the one that first called `wal_watch_forks`. It changes only in a child, before
+/// that has a second thread: plain loads read it.
+extern uint32_t wal_forks;
+
+static inline uint32_t wal_fork_count(void) {
+    return wal_forks;
+}
+
+static inline const uint32_t *wal_fork_word(void) {
+    return &wal_forks;
+}
+
+/// Counts forks from now on. Any number of calls, from any thread. 0, or -errno.
+int wal_watch_forks(void);
+
 // ---- System calls: 0 or a count on success, -errno on failure --------------------------------------------------------
 
 /// Opens a path, relative to an open directory or AT_FDCWD. The descriptor is never 0, 1 or 2, also where the program runs without

@@ -2,7 +2,7 @@ import WalPlatform
 
 /// Compressing one sealed segment, a slice at a time, into a file aside that takes its name only after it was read back.
 ///
-/// Used by one thread at a time: whoever runs the store's maintenance steps.
+/// Used by one thread at a time: whoever holds the store's `workLock`.
 final class CompressionJob {
     enum Outcome {
         case more
@@ -11,8 +11,10 @@ final class CompressionJob {
         case incompressible
     }
 
-    /// How many raw bytes a step works on.
-    private static let slice = 512 << 10
+    /// How many raw bytes a step packs, if blocks are as small, and how many it reads back, which is faster. The end of the log
+    /// waits for a step.
+    private static let packedSlice = 128 << 10
+    private static let comparedSlice = 512 << 10
 
     let segment: Segment
     let temporary: String
@@ -105,7 +107,7 @@ final class CompressionJob {
     /// Does the next slice.
     func step() throws(WalError) -> Outcome {
         if table.blocks.count < ends.count {
-            let stop = progress + UInt64(Self.slice)
+            let stop = progress + UInt64(Self.packedSlice)
             while table.blocks.count < ends.count, progress < stop { try packBlock() }
             return .more
         }
@@ -171,7 +173,7 @@ final class CompressionJob {
         guard let view, view.table.rawSize == rawSize, !view.isTableDerived else {
             throw StorageError(.read, temporary, errno: ErrorNumber.io)
         }
-        let count = Int(min(UInt64(Self.slice), rawSize - compared))
+        let count = Int(min(UInt64(Self.comparedSlice), rawSize - compared))
         let packed = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)
         defer { packed.deallocate() }
         let original = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 64)

@@ -1,13 +1,6 @@
 import Synchronization
 import WalPlatform
 
-/// What the store remembers of compressing between two steps. Under its lock, which comes before all other locks of the store.
-struct CompressionState {
-    var job: CompressionJob?
-    /// Nothing is due until another segment is sealed.
-    var isIdle = false
-}
-
 /// Compressing all that can be, on request.
 package struct CompressionPass {
     let settings: Compression
@@ -39,26 +32,20 @@ package struct CompressionPass {
 extension LogStore {
     // MARK: By policy
 
-    /// Does the next slice of what the policy wants compressed; false if nothing is due.
+    /// Does the next slice of what the policy wants compressed; false if nothing is due. The caller holds `workLock`.
     func compressByPolicy() throws(WalError) -> Bool {
         guard options.compression.isOn else { return false }
-        return try advanceCompression(options.compression) { state in
-            guard !state.isIdle else { return nil }
-            let next = nextByPolicy()
-            state.isIdle = next == nil
-            return next
-        }
-    }
-
-    /// A segment was sealed: there may be something to compress.
-    func compressionIsDue() {
-        compression.withLock { $0.isIdle = false }
+        return try advanceCompression(options.compression) { nextByPolicy() }
     }
 
     private func nextByPolicy() -> Segment? {
-        candidates(options.compression).first { segment in
+        // Before looking: a segment may be sealed meanwhile.
+        guard compressionIsDue.exchange(false, ordering: .sequentiallyConsistent) else { return nil }
+        let next = candidates(options.compression).first { segment in
             segment.info.withLock { !$0.isCompressed && $0.staysRaw == nil }
         }
+        if next != nil { compressionIsDue.store(true, ordering: .sequentiallyConsistent) }
+        return next
     }
 
     /// The sealed segments that the settings don't leave out, oldest first.
@@ -81,11 +68,16 @@ extension LogStore {
         return CompressionPass(settings, Array(segments), sizes: sizes)
     }
 
-    /// Does the next slice; false when all is done. An error of one segment does not keep the others from it.
+    /// Does the next slice; false when all is done. An error of one segment does not keep the others from it. Takes `workLock`, and
+    /// `maintenanceLock` to publish.
     package func continueCompression(_ pass: inout CompressionPass) throws(WalError) -> Bool {
+        try workLock.withLock { () throws(WalError) in try advance(&pass) }
+    }
+
+    private func advance(_ pass: inout CompressionPass) throws(WalError) -> Bool {
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { throw WalError(.closed, "the log is closed", path: directory) }
-        let hasJob = compression.withLock { $0.job != nil }
+        let hasJob = worker.job != nil
         while !hasJob, pass.position < pass.segments.count,
             pass.hasBegun || !isCompressible(pass.segments[pass.position])
         {
@@ -96,12 +88,12 @@ extension LogStore {
             // Whatever is under way, by policy or another pass, is finished first.
             let next = hasJob ? nil : pass.segments[pass.position]
             if next != nil { pass.hasBegun = true }
-            _ = try advanceCompression(pass.settings) { _ in next }
+            _ = try advanceCompression(pass.settings) { next }
         } catch {
             if failure != nil { throw error }
             pass.failure = pass.failure ?? error
         }
-        compression.withLock { pass.note($0.job) }
+        pass.note(worker.job)
         return true
     }
 
@@ -125,34 +117,28 @@ extension LogStore {
     // MARK: One slice
 
     /// Goes on with the segment under way, or begins with another; false if there is none.
-    private func advanceCompression(
-        _ settings: Compression, choose: (inout CompressionState) -> Segment?
-    ) throws(WalError) -> Bool {
-        var event: StoreEvent?
-        let hasWorked = try compression.withLock { (state) throws(WalError) -> Bool in
-            if let job = state.job {
-                event = try advance(job, &state)
-                return true
-            }
-            guard let segment = choose(&state) else { return false }
-            do throws(WalError) {
-                state.job = try CompressionJob(segment, settings, self)
-            } catch {
-                segment.info.withLock { $0.staysRaw = .failed }
-                throw error
-            }
+    private func advanceCompression(_ settings: Compression, choose: () -> Segment?) throws(WalError) -> Bool {
+        if let job = worker.job {
+            if let event = try advance(job) { environment.notify(event) }
             return true
         }
-        if let event { environment.notify(event) }
-        return hasWorked
+        guard let segment = choose() else { return false }
+        do throws(WalError) {
+            worker.job = try CompressionJob(segment, settings, self)
+        } catch {
+            // Truncated away or replaced meanwhile: whatever was found in its place is no matter.
+            guard isCompressible(segment) else { return true }
+            segment.info.withLock { $0.staysRaw = .failed }
+            throw error
+        }
+        return true
     }
 
-    private func advance(_ job: CompressionJob, _ state: inout CompressionState) throws(WalError) -> StoreEvent? {
+    private func advance(_ job: CompressionJob) throws(WalError) -> StoreEvent? {
         let publishesAnything = environment.flaws.contains(.publishesRemovedSegment)
         guard isCompressible(job.segment) || publishesAnything else {
             // Truncated away or replaced meanwhile.
-            state.job = nil
-            try attempt("give up compressing a segment") { () throws(StorageError) in try job.discard() }
+            try giveUp(job)
             return nil
         }
         do throws(WalError) {
@@ -160,24 +146,29 @@ extension LogStore {
             case .more: return nil
             case .incompressible:
                 job.segment.info.withLock { $0.staysRaw = .incompressible }
-                state.job = nil
-                try attempt("give up compressing a segment") { () throws(StorageError) in try job.discard() }
+                try giveUp(job)
                 return nil
             case .finished:
-                let event = try publish(job)
-                state.job = nil
+                // Truncation and the like wait for this step, not for the work before it.
+                let event = try maintenanceLock.withLock { () throws(WalError) in try publish(job) }
+                worker.job = nil
                 return event
             }
         } catch {
             // Not again while the log is open, unless somebody asks for it: it would most likely fail the same way.
             job.segment.info.withLock { if !$0.isCompressed { $0.staysRaw = $0.staysRaw ?? .failed } }
-            if state.job != nil {
-                state.job = nil
+            if worker.job != nil {
+                worker.job = nil
                 // The cause is what counts; what is left of the file aside goes at the next open.
                 do throws(StorageError) { try job.discard() } catch {}
             }
             throw error
         }
+    }
+
+    private func giveUp(_ job: CompressionJob) throws(WalError) {
+        worker.job = nil
+        try attempt("give up compressing a segment") { () throws(StorageError) in try job.discard() }
     }
 
     /// Whether it is still the catalogued one, sealed and raw.
@@ -254,15 +245,5 @@ extension LogStore {
                 throw error.wal(doing)
             }
         }
-    }
-
-    /// Drops what is under way, at the end of the log.
-    func dropCompression() throws(StorageError) {
-        let job = compression.withLock { state -> CompressionJob? in
-            let job = state.job
-            state.job = nil
-            return job
-        }
-        try job?.discard()
     }
 }

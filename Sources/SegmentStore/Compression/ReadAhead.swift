@@ -141,12 +141,15 @@ private final class Blocks: Sendable {
     /// Moves whenever there may be something to do, or to read.
     let moved = WaitWord()
     private let state: Guarded<State>
+    private let process = ForkMark()
 
     init(slots: Int) {
         state = Guarded(State(slots: (0..<slots).map { _ in Slot() }))
     }
 
     func close() {
+        // A forked child has no such thread, and nobody frees a lock that it held.
+        if process.isForked { return }
         state.withLock {
             $0.hasEnded = true
             $0.file = nil

@@ -16,6 +16,8 @@ final class PosixDescriptor: Sendable {
     ///
     /// It becomes exactly `closed` once only: whoever makes it so closes the number.
     private let state = Atomic<UInt32>(0)
+    /// In a forked child no call that was under way comes to its end: who closes there waits for none.
+    private let process = ForkMark()
 
     init(_ number: CInt, path: String, calls: PosixCalls) {
         self.number = number
@@ -52,7 +54,7 @@ final class PosixDescriptor: Sendable {
     /// Only the first call does anything.
     func close() throws(StorageError) {
         let old = state.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing).oldValue
-        if old == 0 {
+        if old == 0 || (old & Self.closed == 0 && process.isForked) {
             try closeNumber()
         }
     }

@@ -11,6 +11,8 @@ final class PosixLock: StorageLock {
     private let directory: PosixDescriptor?
     private let storage: PosixStorage
     private var calls: PosixCalls { storage.calls }
+    /// A forked child shares the lock with its parent: unlocking there would take it from the parent.
+    private let process = ForkMark()
 
     init(
         _ file: PosixDescriptor, path: String, isMade: Bool, directory: PosixDescriptor?, storage: PosixStorage
@@ -46,6 +48,11 @@ final class PosixLock: StorageLock {
     }
 
     func release() throws(StorageError) {
+        if process.isForked {
+            // Held open, either would keep the lock when the parent has gone.
+            do { try directory?.close() } catch {}
+            return try file.close()
+        }
         do throws(StorageError) {
             // Closing alone would leave the lock to a child that was forked and has not yet replaced its program.
             try Self.tryUnlock(file)

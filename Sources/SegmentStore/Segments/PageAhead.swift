@@ -111,6 +111,7 @@ private final class Pages: Sendable {
     /// Moves whenever there may be something to do.
     let moved = WaitWord()
     private let state = Guarded(State())
+    private let process = ForkMark()
 
     func enter(_ mapping: any StorageMapping, at offset: UInt64) {
         state.withLock { state in
@@ -122,6 +123,8 @@ private final class Pages: Sendable {
     }
 
     func close() {
+        // A forked child has no such thread, and nobody frees a lock that it held.
+        if process.isForked { return }
         let left = state.withLock { state -> [any StorageMapping] in
             state.hasEnded = true
             defer { (state.mapping, state.left) = (nil, []) }

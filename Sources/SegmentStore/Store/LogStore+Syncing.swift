@@ -85,6 +85,7 @@ extension LogStore {
         catalog.withLock { catalog in
             catalog.unsettled.removeFirst(rolled.count)
             catalog.unsealed.append(contentsOf: rolled)
+            noteSealing(catalog)
         }
     }
 
@@ -218,7 +219,7 @@ extension LogStore {
             return value
         }
         var first: StorageError?
-        do throws(StorageError) { try dropCompression() } catch { first = error }
+        do throws(StorageError) { try dropWork() } catch { first = error }
         func note(_ body: () throws(StorageError) -> Void) {
             do { try body() } catch { first = first ?? error }
         }

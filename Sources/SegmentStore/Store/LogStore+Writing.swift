@@ -226,6 +226,7 @@ extension LogStore {
         writer.active = next
         writer.tailPageOffset = nil
         activeOffset.store(next.chain.offset, ordering: .relaxed)
+        hasRolled.store(true, ordering: .relaxed)
         environment.notify(.rolled(base: LSN(base), path: target))
     }
 

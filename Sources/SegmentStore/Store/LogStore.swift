@@ -1,14 +1,16 @@
-import Synchronization
-import WalPlatform
+package import Synchronization
+package import WalPlatform
 
 /// One log directory: its segments, superblock and lock. Pure steps without a thread, clock or random source of its own.
 ///
-/// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by one caller
-/// at a time, concurrently with the writer; all else by anyone.
+/// Who may call what: the writer's steps (`write`, `rotate`) by one caller at a time; the maintenance steps by the holder of
+/// `maintenanceLock`, concurrently with the writer; `work` and compressing by anyone; all else by anyone.
 ///
-/// Locks, in the order in which they may be taken: `checkpointDesk.holds` (across a pass of retention), `compression`
-/// (across a slice of it), `syncState` (held across syncs, so that a failed one is published before any other can
-/// succeed), `spare` (across the making of the spare), `catalog` (for publishing only), `opened`'s, a segment's `info`, `failed`.
+/// Locks, in the order in which they may be taken: `workLock` (across a slice of work on bytes that don't change),
+/// `maintenanceLock`, which the caller takes and `work` to publish what it has made, `checkpointDesk.holds` (across a pass of
+/// retention), `syncState` (held across syncs, so that a failed one is published before any other can succeed), `spare` (across the
+/// making of the spare), `catalog` (for publishing only), `opened`'s, a segment's `info`, `failed`. Those that are held during
+/// system calls go to whoever waits in the order of asking.
 package final class LogStore: Sendable {
     /// Held across every sync of segments and every superblock update.
     struct SyncState: Sendable {
@@ -47,12 +49,22 @@ package final class LogStore: Sendable {
     let identity: LogIdentity
 
     let writer = WriterState()
-    let syncState: Guarded<SyncState>
-    let spare = Guarded<SpareSegment?>(nil)
+    let syncState: FairlyGuarded<SyncState>
+    let spare = FairlyGuarded<SpareSegment?>(nil)
     let catalog: Guarded<Catalog>
     let failed = Guarded<WalError?>(nil)
-    /// The segment being compressed, if any.
-    let compression = Guarded(CompressionState())
+    /// Makes its holder the one caller of the maintenance steps, of truncation and of retention.
+    package let maintenanceLock = FairLock()
+    /// Held during a slice of the work that nobody else has to wait for.
+    package let workLock = FairLock()
+    /// With `workLock` held.
+    let worker = WorkState()
+    /// Whether a segment was begun since the log was opened: the next may be wanted at any time.
+    let hasRolled = Atomic<Bool>(false)
+    /// Whether so many segments wait to be sealed that the writer is to do its part.
+    package let isSealingOverdue = Atomic<Bool>(false)
+    /// Whether there may be something to compress by policy: another segment was sealed.
+    let compressionIsDue = Atomic<Bool>(true)
     let checkpointDesk = CheckpointDesk()
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
@@ -92,7 +104,7 @@ package final class LogStore: Sendable {
         tailFinding = Guarded((report.outcome, report.damage))
         self.lock = lock
         identity = superblock.identity
-        syncState = Guarded(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
+        syncState = FairlyGuarded(SyncState(superblock: superblock, file: file, durable: durable, unvouched: unvouched))
         var catalog = catalog
         catalog.life = (superblock.epoch, superblock.incarnation)
         catalog.epochBeforeFirst = superblock.epochBeforeFirst

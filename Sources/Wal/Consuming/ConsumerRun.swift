@@ -149,6 +149,7 @@ struct ConsumerRun: ~Copyable {
 extension LogCore {
     /// A consumer has saved all it will: the writer may be waiting to close the log.
     func settleConsumer() {
+        if queue.isForked { return }
         consumers.settle()
         queue.wakeWriter()
     }

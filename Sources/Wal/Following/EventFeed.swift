@@ -50,7 +50,7 @@ final class EventFeed: @unchecked Sendable {
 
     /// An event that is in memory already. Throws what ended the feed, once all read before it is given out.
     func take() throws(WalError) -> Event? {
-        if core.queue.phase == .closed, failure == nil {
+        if failure == nil {
             do throws(WalError) { try core.checkFollowable() } catch { finish(error) }
         }
         if core.store.cuts != cuts { noteCut() }
@@ -84,6 +84,7 @@ final class EventFeed: @unchecked Sendable {
         events.removeAll(keepingCapacity: true)
         taken = 0
         do throws(WalError) {
+            try core.checkProcess()
             if mustCheck, let given { try core.store.check(given) }
             mustCheck = false
             if cursor == nil {
@@ -140,6 +141,7 @@ final class EventFeed: @unchecked Sendable {
 
     /// - Parameter isOver: whether the wait is over for another reason than an event.
     func wait(orUntil isOver: () -> Bool = { false }) async throws(WalError) {
+        try core.checkProcess()
         try cursor?.beginWait()
         defer { cursor?.endWait() }
         let lsn = cursor?.nextLSN ?? 0

@@ -44,6 +44,8 @@ struct FollowCursor: ~Copyable {
     }
 
     deinit {
+        // In a forked child nobody waits, and the lock of the poller may be held for ever.
+        if core.queue.isForked { return }
         if core.signals.followers.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
             core.poller?.stop()
         }
@@ -64,6 +66,7 @@ struct FollowCursor: ~Copyable {
 
     /// - Parameter used: the run before, used up.
     mutating func step(after used: RecordRun?) throws(WalError) -> FollowStep {
+        try core.checkProcess()
         if let failure = core.poller?.failure(since: failuresSeen) { throw failure }
         // The state first: once it says that the log has ended, its last event is below the horizon read after.
         let phase = core.queue.phase
@@ -74,6 +77,7 @@ struct FollowCursor: ~Copyable {
         switch phase {
         case .open, .draining, .diskFull, .readOnly, .paused: return .wait
         case .failed: throw core.failureError
+        case .forked: throw core.forkedError
         case .closed: return .end
         }
     }
@@ -87,11 +91,13 @@ struct FollowCursor: ~Copyable {
 
     /// To be called before each wait, and `endWait` after it.
     mutating func beginWait() throws(WalError) {
+        try core.checkProcess()
         failuresSeen = try core.poller?.beginWait(core) ?? 0
         core.signals.followers.beginWait(delivery)
     }
 
     func endWait() {
+        if core.queue.isForked { return }
         core.signals.followers.endWait(delivery)
         core.poller?.endWait()
     }
@@ -101,7 +107,7 @@ struct FollowCursor: ~Copyable {
         if core.horizon(delivery) >= cursor.nextLSN || cursor.isUnawareOfCut { return true }
         switch core.queue.phase {
         case .open, .draining, .diskFull, .readOnly, .paused: return core.poller?.failure(since: failuresSeen) != nil
-        case .failed, .closed: return true
+        case .failed, .closed, .forked: return true
         }
     }
 }
@@ -116,6 +122,7 @@ extension LogCore {
     ///
     /// Behind a shutdown all of the log is there to be read.
     func checkFollowable() throws(WalError) {
+        try checkProcess()
         guard queue.phase == .closed, !hasEndedCleanly.load(ordering: .acquiring) else { return }
         throw signals.failure.value?.asFailure ?? closedError
     }

@@ -15,6 +15,7 @@ extension LogCore {
 
     /// Checks the lengths of an event and returns the bytes it takes.
     func checkedSize(payload: Int, meta: Int?, key: Int?, hasTime: Bool) throws(WalError) -> Int {
+        try checkProcess()
         do throws(WalError) {
             try Record.checkLengths(payload: payload, meta: meta, key: key)
         } catch {
@@ -27,6 +28,7 @@ extension LogCore {
     }
 
     func checkBatch(count: Int, bytes: Int) throws(WalError) {
+        try checkProcess()
         guard count > 0 else {
             counters.refused.increment()
             throw WalError(.emptyBatch, "a batch without events can't be appended", path: path)
@@ -40,32 +42,34 @@ extension LogCore {
         size: Int, events: Int, expecting expected: LSN?, wakesWriter: Bool = true,
         place: (StagingBlock, UInt64) -> Bool
     ) throws(WalError) -> Ticket {
-        var hasWaited = false
+        var inLine = PlaceInLine(bytes: size, events: events)
         while true {
             let admission = queue.admit(
-                size: size, events: events, expecting: expected?.rawValue, wakesWriter: wakesWriter, place: place)
+                size: size, events: events, expecting: expected?.rawValue, claim: inLine.claim,
+                wakesWriter: wakesWriter, place: place)
             if case .accepted(let lsn, let cuts) = admission {
-                if hasWaited { signals.wakeProducer() }
+                if inLine.hasWaited { signals.wakeProducer() }
                 return Ticket(lsn: lsn, cuts: cuts)
             }
-            try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, hasWaited: hasWaited)
-            hasWaited = true
-            queue.waitForSpace()
+            try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, &inLine)
+            queue.waitForSpace(&inLine)
         }
     }
 
     /// The same without blocking: nil if the caller has to wait for room.
     @inline(__always)
     func tryAppend(
-        size: Int, events: Int, expecting expected: LSN?, hasWaited: Bool, place: (StagingBlock, UInt64) -> Bool
+        size: Int, events: Int, expecting expected: LSN?, _ inLine: inout PlaceInLine,
+        place: (StagingBlock, UInt64) -> Bool
     ) throws(WalError) -> Ticket? {
         let admission = queue.admit(
-            size: size, events: events, expecting: expected?.rawValue, wakesWriter: true, place: place)
+            size: size, events: events, expecting: expected?.rawValue, claim: inLine.claim, wakesWriter: true,
+            place: place)
         if case .accepted(let lsn, let cuts) = admission {
-            if hasWaited { signals.wakeProducer() }
+            if inLine.hasWaited { signals.wakeProducer() }
             return Ticket(lsn: lsn, cuts: cuts)
         }
-        try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, hasWaited: hasWaited)
+        try refuseUnlessWorthWaiting(admission, events: events, expecting: expected, &inLine)
         return nil
     }
 
@@ -77,34 +81,47 @@ extension LogCore {
     ) async throws(WalError) -> Ticket {
         try checkBatch(count: batch.count, bytes: batch.byteCount)
         let (queue, size, events) = (self.queue, batch.byteCount, batch.count)
-        var hasWaited = hasWaited
+        var inLine = PlaceInLine(bytes: size, events: events)
+        if hasWaited { inLine.noteRefusal() }
         while true {
             if let ticket = try tryAppend(
-                size: size, events: events, expecting: expected, hasWaited: hasWaited,
-                place: { $0.append(batch, firstLSN: $1) })
+                size: size, events: events, expecting: expected, &inLine, place: { $0.append(batch, firstLSN: $1) })
             {
                 return ticket
             }
-            hasWaited = true
-            try await signals.tasks.wait(for: .space) {
-                queue.mayTryAgain()
-            } started: {
-                queue.requestCommit(sync: false)
+            queue.prepareToWait(&inLine)
+            let place = inLine
+            do throws(WalError) {
+                try await signals.tasks.wait(for: place.claim == 0 ? .space : .claimedSpace) {
+                    queue.mayTryAgain(place)
+                } started: {
+                    queue.requestCommit(sync: false)
+                }
+            } catch {
+                leave(place)
+                throw error
             }
         }
+    }
+
+    /// Goes without having been let through; another one may be.
+    private func leave(_ place: PlaceInLine) {
+        queue.leave(place)
+        signals.wakeProducer()
     }
 
     /// Counts and throws what can't be accepted; returns if it is only a matter of room and the log is to wait.
     @inline(never)
     private func refuseUnlessWorthWaiting(
-        _ admission: Admission, events: Int, expecting expected: LSN?, hasWaited: Bool
+        _ admission: Admission, events: Int, expecting expected: LSN?, _ inLine: inout PlaceInLine
     ) throws(WalError) {
+        defer { inLine.noteRefusal() }
         // It ends soon, and with room: no matter of back-pressure.
         if case .shut(.paused) = admission { return }
         if case .full = admission {
             switch options.backPressure {
             case .block:
-                if !hasWaited { counters.stalls.increment() }
+                if !inLine.hasWaited { counters.stalls.increment() }
                 return
             case .fail:
                 counters.refused.increment()
@@ -117,7 +134,7 @@ extension LogCore {
             }
         }
         // This producer may have been woken for room that it doesn't use.
-        if hasWaited { signals.wakeProducer() }
+        if inLine.hasWaited { leave(inLine) }
         counters.refused.increment()
         throw error(admission, expecting: expected)
     }
@@ -135,6 +152,7 @@ extension LogCore {
         case .shut(.failed): failureError
         case .shut(.diskFull): diskFullError
         case .shut(.readOnly): readOnlyError
+        case .shut(.forked): forkedError
         case .shut(.closed), .shut(.open), .shut(.paused): closedError
         }
     }

@@ -3,6 +3,7 @@ internal import SegmentStore
 extension LogCore {
     /// Refuses what can't be saved before anything is waited for; returns what is to be durable first.
     func checkSaving(_ name: String, _ lsn: LSN, _ state: [UInt8]?) throws(WalError) -> Ticket {
+        try checkProcess()
         // The ticket before the check: a cut after the check is told by the ticket.
         let ticket = queue.ticket(lsn.rawValue)
         try checkAlive()
@@ -20,6 +21,7 @@ extension LogCore {
 
     /// The ticket of an event that was given out; throws if it was cut off since. Blocks for a disk read.
     func checkedTicket(_ position: Position) throws(WalError) -> Ticket {
+        try checkProcess()
         // The ticket before the check: a cut after the check is told by the ticket.
         let ticket = queue.ticket(position.lsn.rawValue)
         // Whoever has a position has read the event: it is written, or it was cut off.

@@ -7,6 +7,7 @@ extension LogCore {
     ///
     /// Takes the commit token, then the maintenance lock, as `end` does.
     func truncate(after lsn: UInt64, overridingCheckpoints: Bool) throws(WalError) {
+        try checkProcess()
         committer.token.acquire()
         defer {
             committer.release()

@@ -11,6 +11,7 @@ extension LogCore {
         case .open, .draining, .diskFull, .paused: return
         case .failed: throw failureError
         case .readOnly: throw readOnlyError
+        case .forked: throw forkedError
         case .closed:
             if let failure = signals.failure.value { throw failure.asFailure }
             guard let lsn else { throw closedError }
@@ -22,6 +23,18 @@ extension LogCore {
 
     var failureError: WalError {
         (signals.failure.value ?? WalError(.failed, "the log has failed", path: path)).asFailure
+    }
+
+    /// Throws in a forked child, for calls that take a lock before they look at the phase. Costs one load.
+    @inline(__always)
+    func checkProcess() throws(WalError) {
+        if queue.isForked { throw forkedError }
+    }
+
+    var forkedError: WalError {
+        WalError(
+            .forked, "this process was forked from the one that opened the log, to which it belongs; open a log here",
+            path: path)
     }
 
     var closedError: WalError { WalError(.closed, "the log is closed", path: path) }
@@ -166,7 +179,7 @@ extension LogCore {
     /// Whether waiting for the event has no end in sight.
     private func isDead(_ lsn: UInt64) -> Bool {
         switch queue.phase {
-        case .failed, .closed, .readOnly: true
+        case .failed, .closed, .readOnly, .forked: true
         case .open, .draining, .diskFull, .paused: isStuck(lsn)
         }
     }

@@ -4,9 +4,9 @@ internal import WalPlatform
 
 /// All of a log but the object the user holds: the threads hold this, so that the public object can go at any time.
 ///
-/// Lock order: `maintenanceLock` → the store's own; commit token → queue's lock, the mutexes of waiters and observer.
-/// The maintenance lock and the token are taken together in `end`, by the one thread that closes, and in
-/// `truncate(after:)`: the token first.
+/// Lock order: commit token → the store's `workLock` → its `maintenanceLock` → its own; commit token → queue's lock, the mutexes of
+/// waiters and observer. The maintenance lock and the token are taken together in `end`, by the one thread that closes, in
+/// `truncate(after:)`, and where the writer does what the background can't keep up with.
 final class LogCore: Sendable {
     let options: WriteAheadLog.Options
     let path: String
@@ -19,8 +19,8 @@ final class LogCore: Sendable {
     let hub: ObserverHub?
     /// Makes its holder the one caller of the store's maintenance steps and of truncation.
     ///
-    /// Held during system calls.
-    let maintenanceLock = Lock()
+    /// Held during system calls, and handed on to whoever has waited longest.
+    var maintenanceLock: FairLock { store.maintenanceLock }
     let retainer: Retainer
     let consumers = Consumers()
     /// Of a log that another process writes.
@@ -31,6 +31,8 @@ final class LogCore: Sendable {
     private let writerThread = Guarded<SystemThread?>(nil)
     private let maintenanceThread = Guarded<SystemThread?>(nil)
     private let hasEnded = Atomic<Bool>(false)
+    /// Of those who wait for the shutdown.
+    private let deadlines = Guarded<[Int64]>([])
     /// What a shutdown that finds the log closed must say: that not all of it was made durable.
     private let endError = SharedError()
     /// What freeing the directory failed with; for close.
@@ -39,6 +41,11 @@ final class LogCore: Sendable {
     static func open(_ directory: DirectoryPath, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
         try options.validate()
         let path = directory.description
+        let refusal = ForkMark.watch()
+        guard refusal == 0 else {
+            throw WalError(
+                .io, "could not ask the system to tell of forks", path: path, errno: Errno(rawValue: -refusal))
+        }
         let counters = Counters()
         let maintenance = MaintenanceSignal(segmentSize: options.segmentSize)
         var hub: ObserverHub?
@@ -111,7 +118,7 @@ final class LogCore: Sendable {
         poller = options.readOnly ? TailPoller(pauses: options.pollInterval) : nil
         retainer = Retainer(
             retention, store: store, queue: queue, signals: signals, maintenance: maintenance,
-            maintenanceLock: maintenanceLock, hub: hub)
+            hub: hub)
         committer = Committer(
             queue: queue, store: store, signals: signals, counters: counters, hub: hub, maintenance: maintenance,
             retainer: retainer)
@@ -138,6 +145,7 @@ final class LogCore: Sendable {
         case .draining: .draining
         case .failed: .failed
         case .closed: .closed
+        case .forked: hasEnded.load(ordering: .acquiring) ? .closed : .failed
         }
     }
 
@@ -156,11 +164,14 @@ final class LogCore: Sendable {
     func end(cleanly: Bool) {
         maintenance.stop()
         maintenanceThread.withLock { $0 }?.join()
+        if cleanly { sealAtEnd() }
         let discarded = queue.lastAssigned - store.writtenLSN
         do throws(WalError) {
-            // A truncation that is under way on some thread ends first.
-            try maintenanceLock.withLock { () throws(WalError) in
-                if cleanly { try store.closeCleanly() } else { try store.abandon() }
+            // A truncation that is under way on some thread ends first, and a slice of compressing.
+            try store.workLock.withLock { () throws(WalError) in
+                try maintenanceLock.withLock { () throws(WalError) in
+                    if cleanly { try store.closeCleanly() } else { try store.abandon() }
+                }
             }
         } catch {
             if cleanly {
@@ -186,14 +197,35 @@ final class LogCore: Sendable {
         signals.wakeEverybody()
     }
 
+    /// Seals what the background had no time for, with at most half of the time that those who wait for the shutdown have left.
+    private func sealAtEnd() {
+        let start = SystemClock.monotonicNanoseconds()
+        do throws(WalError) {
+            try store.sealAtEnd {
+                guard let deadline = deadlines.withLock({ $0.min() }) else { return true }
+                return SystemClock.monotonicNanoseconds() < start + (deadline - start) / 2
+            }
+        } catch {
+            // The next opening seals them. Has the store failed, closing says so.
+            if store.failure == nil { hub?.post(.error(error)) }
+        }
+    }
+
     private func discarding(_ count: UInt64) -> WalError {
         WalError(
             .discarded, "close() discarded the last \(count) events, which were not yet written", path: path,
             lsns: LSN(store.writtenLSN + 1)...LSN(queue.lastAssigned))
     }
 
+    /// Closing in a forked child: no unlocking, nothing written, and no thread to wait for.
+    private func closeInForkedChild() {
+        if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
+        store.closeInForkedChild()
+    }
+
     /// Has the log closed without waiting for it.
     func requestClose() {
+        if queue.isForked { return closeInForkedChild() }
         guard queue.advance(to: .closed) || !hasEnded.load(ordering: .acquiring) else { return }
         if options.readOnly {
             if hasEnded.exchange(true, ordering: .acquiringAndReleasing) { return }
@@ -209,6 +241,7 @@ final class LogCore: Sendable {
 
     func close() throws(WalError) {
         requestClose()
+        if queue.isForked { return }
         _ = waitForEnd(until: nil, orWhile: { true })
         writerThread.withLock { $0 }?.join()
         if let error = closeError.value { throw error }
@@ -227,11 +260,19 @@ final class LogCore: Sendable {
     }
 
     func shutdown(timeout: Duration?) throws(WalError) {
-        if options.readOnly { return try close() }
+        if options.readOnly || queue.isForked { return try close() }
         let deadline = timeout.map { timeout in
             let (sum, overflow) = SystemClock.monotonicNanoseconds().addingReportingOverflow(
                 timeout > .zero ? timeout.wholeNanoseconds : 0)
             return overflow ? Int64.max : sum
+        }
+        if let deadline { deadlines.withLock { $0.append(deadline) } }
+        defer {
+            if let deadline {
+                deadlines.withLock { deadlines in
+                    if let index = deadlines.firstIndex(of: deadline) { deadlines.remove(at: index) }
+                }
+            }
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
         consumers.limit(to: timeout?.wholeNanoseconds)

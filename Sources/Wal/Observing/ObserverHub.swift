@@ -16,6 +16,7 @@ final class ObserverHub: Sendable {
     /// Innermost: nothing is called while it is held.
     private let contents = Guarded(Contents())
     private let news = WaitWord()
+    private let process = ForkMark()
     private let lostEvents = Atomic<UInt64>(0)
 
     var lost: UInt64 { lostEvents.load(ordering: .relaxed) }
@@ -73,6 +74,8 @@ final class ObserverHub: Sendable {
             }
             for event in events { observer.log(label, did: event) }
             if dropped > 0 { observer.log(label, did: .dropped(count: dropped)) }
+            // The observer has forked, and this is the child's one thread: nothing will ever be posted here.
+            if process.isForked { return }
             if events.isEmpty && dropped == 0 {
                 if isFinished { return }
                 news.wait(while: seen)

@@ -52,17 +52,18 @@ extension AppendQueue {
     ///   - size: at most `largestUnit`.
     ///   - events: at least 1.
     ///   - expected: the LSN that must be the newest assigned.
+    ///   - claim: the caller's on the next room, if it has one; it is used up by success.
     ///   - wakesWriter: false if the caller is going to commit by itself.
     ///   - place: puts the unit into the block, its first event having the LSN; false if the block has no room.
     @inline(__always)
     func admit(
-        size: Int, events: Int, expecting expected: UInt64?, wakesWriter: Bool,
+        size: Int, events: Int, expecting expected: UInt64?, claim: UInt64 = 0, wakesWriter: Bool,
         place: (StagingBlock, UInt64) -> Bool
     ) -> Admission {
         let state = self.state
         lock.lock()
         let first = state.pointee.nextLSN.load(ordering: .relaxed)
-        let refusal = check(first: first, size: size, events: events, expected: expected)
+        let refusal = check(first: first, size: size, events: events, expected: expected, claim: claim)
         if let refusal {
             let retries = state.pointee.gate == .diskFull
             if retries { state.pointee.wantsRetry = true }
@@ -84,6 +85,7 @@ extension AppendQueue {
         state.pointee.appendedBytes.store(appended &+ UInt64(size), ordering: .relaxed)
         let last = first &+ UInt64(events) &- 1
         state.pointee.nextLSN.store(last &+ 1, ordering: .releasing)
+        if claim != 0 { endClaim(claim) }
         let wakes =
             switch state.pointee.writerMode {
             case .busy: false
@@ -98,54 +100,14 @@ extension AppendQueue {
     }
 
     /// Every check that needs the lock; nil if the unit may be taken.
-    private func check(first: UInt64, size: Int, events: Int, expected: UInt64?) -> Admission? {
+    private func check(
+        first: UInt64, size: Int, events: Int, expected: UInt64?, claim: UInt64
+    ) -> Admission? {
         guard state.pointee.gate == .open else { return .shut(state.pointee.gate) }
         if let expected, expected != first &- 1 { return .unexpected(first &- 1) }
-        let appended = state.pointee.appendedBytes.load(ordering: .relaxed)
         let (last, overflow) = first.addingReportingOverflow(UInt64(events) &- 1)
         if overflow || last > LSN.max.rawValue { return .overflow }
-        if appended &+ UInt64(size) <= state.pointee.admitBytes && last <= state.pointee.admitLSN { return nil }
-        // What is larger than the bound is taken alone.
-        return appended == state.pointee.writtenBytes.load(ordering: .relaxed) ? nil : .full
-    }
-
-    // MARK: Producers that wait for room
-
-    /// Sleeps until there may be room or the gate has moved.
-    ///
-    /// The caller tries again.
-    func waitForSpace() {
-        let seen = space.load()
-        lock.lock()
-        // Between the refusal and now there may have come room; then the writer has nothing that would wake us.
-        let hasRoom = isEmptyOrShut
-        if !hasRoom { state.pointee.blockedProducers += 1 }
-        state.pointee.wantsWrite = true
-        state.pointee.writerMode = .busy
-        lock.unlock()
-        writerWake.bumpAndWakeOne()
-        guard !hasRoom else { return }
-        space.wait(while: seen)
-        lock.withLock { state.pointee.blockedProducers -= 1 }
-    }
-
-    /// Whether waiting for the writer would be in vain.
-    ///
-    /// As long as something is queued, writing it wakes a producer; the end of a cut wakes all. The lock is held.
-    private var isEmptyOrShut: Bool {
-        if state.pointee.gate == .paused { return false }
-        return state.pointee.gate != .open
-            || state.pointee.appendedBytes.load(ordering: .relaxed)
-                == state.pointee.writtenBytes.load(ordering: .relaxed)
-    }
-
-    /// The same, for a task that has registered as a waiter before.
-    func mayTryAgain() -> Bool {
-        lock.withLock { isEmptyOrShut }
-    }
-
-    /// Wakes one producer that waits for room, if any does.
-    func wakeProducer() {
-        if lock.withLock({ state.pointee.blockedProducers > 0 }) { space.bumpAndWakeOne() }
+        if let first = state.pointee.claim, first.number != claim { return .full }
+        return hasRoom(bytes: UInt64(size), events: UInt64(events)) ? nil : .full
     }
 }

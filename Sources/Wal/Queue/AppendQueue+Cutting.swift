@@ -64,9 +64,16 @@ extension AppendQueue {
             let version = state.pointee.cutVersion.load(ordering: .acquiring)
             let sum = lastAssigned &+ state.pointee.cutEvents.load(ordering: .acquiring)
             if version & 1 == 0, version == state.pointee.cutVersion.load(ordering: .acquiring) { return sum &- start }
+            // Forked during a cut: nobody here ends it.
+            if process.isForked { return sum &- start }
         }
     }
 
     /// What readers compare per event: moves whenever the phase changes or events are cut off.
-    var readingState: UInt64 { readingWord.pointee.load(ordering: .acquiring) }
+    var readingState: UInt64 {
+        process.isForked ? Self.forkedState : readingWord.pointee.load(ordering: .acquiring)
+    }
+
+    /// The word never has this value, nor that of a reader which must look at everything.
+    private static let forkedState = UInt64.max - 1
 }

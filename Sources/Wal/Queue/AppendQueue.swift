@@ -19,10 +19,16 @@ final class AppendQueue: @unchecked Sendable {
     let writerWake = WaitWord()
     /// Producers that found the queue full sleep on it; woken one by one, each waking the next.
     let space = WaitWord()
+    /// The producer that has a claim on the next room sleeps on it.
+    let claimedSpace = WaitWord()
 
     let byteLimit: UInt64
     let eventLimit: UInt64
     let largestUnit: Int
+    /// The process that opened the log: in a forked child no lock of the queue may be taken.
+    let process = ForkMark()
+    @inline(__always)
+    var isForked: Bool { process.isForked }
 
     /// Why the queue takes no event now.
     ///
@@ -31,6 +37,8 @@ final class AppendQueue: @unchecked Sendable {
         case open, draining, closed, failed, diskFull, readOnly
         /// For the moment: events are being cut off. Never a phase.
         case paused
+        /// This process was forked from that of the log. A phase alone: nobody looks at the gate then.
+        case forked
     }
 
     /// Whether the writer thread wants to be woken.
@@ -73,9 +81,14 @@ final class AppendQueue: @unchecked Sendable {
         var cuts: UInt64 = 0
         var isPaused = false
         var writerMode = WriterMode.busy
-        /// The largest `appendedBytes` and LSN the bounds allow now.
+        /// The largest `appendedBytes` that is let through now: `roomEnd`, or 0 while somebody has a claim on the next room.
         var admitBytes: UInt64
+        /// The largest `appendedBytes` and LSN the bounds allow now.
+        var roomEnd: UInt64
         var admitLSN: UInt64
+        /// Who is let through first, with what; see `PlaceInLine`.
+        var claim: PlaceInLine.Claim?
+        var claimCount: UInt64 = 0
 
         /// Never nil nor shared: an unmanaged reference, so that appending to it counts no references.
         ///
@@ -106,6 +119,7 @@ final class AppendQueue: @unchecked Sendable {
             self.open = .passRetained(open)
             self.pool = pool
             self.admitBytes = admitBytes
+            roomEnd = admitBytes
             self.admitLSN = admitLSN
         }
     }
@@ -153,7 +167,9 @@ final class AppendQueue: @unchecked Sendable {
         return appended > written ? appended - written : 0
     }
     /// The gate but for a full disk.
-    var phase: Gate { Gate(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .closed }
+    var phase: Gate {
+        process.isForked ? .forked : Gate(rawValue: state.pointee.phase.load(ordering: .acquiring)) ?? .closed
+    }
 
     // MARK: The holder of the commit token
 
@@ -174,12 +190,16 @@ final class AppendQueue: @unchecked Sendable {
         lock.lock()
         let head = state.pointee.pending.removeFirst()
         state.pointee.writtenBytes.store(head.endBytes, ordering: .releasing)
-        state.pointee.admitBytes = head.endBytes &+ byteLimit
+        state.pointee.roomEnd = head.endBytes &+ byteLimit
+        state.pointee.admitBytes = state.pointee.claim == nil ? state.pointee.roomEnd : 0
         state.pointee.admitLSN = Self.admitLSN(written: head.lastLSN, limit: eventLimit)
         let queuedBytes = state.pointee.appendedBytes.load(ordering: .relaxed) &- head.endBytes
         let queuedEvents = state.pointee.nextLSN.load(ordering: .relaxed) &- 1 &- head.lastLSN
         // At half, not at once: a producer woken for room of one event would go straight back to sleep.
-        let isLow = queuedBytes <= byteLimit / 2 && queuedEvents <= eventLimit / 2
+        let isLow =
+            if let claim = state.pointee.claim { hasRoom(bytes: claim.bytes, events: claim.events) } else {
+                queuedBytes <= byteLimit / 2 && queuedEvents <= eventLimit / 2
+            }
         lock.unlock()
         head.block.reset()
         lock.lock()

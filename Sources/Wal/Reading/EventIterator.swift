@@ -1,5 +1,6 @@
 public import SegmentStore
 public import Synchronization
+internal import WalPlatform
 
 /// Pulls the events of a log one by one; ends at the newest that was written when it was made.
 ///
@@ -19,6 +20,9 @@ public struct EventIterator: ~Copyable {
     @usableFromInline let readingWord: UnsafeMutablePointer<Atomic<UInt64>>
     /// What was seen of it.
     @usableFromInline var readingState: UInt64
+    /// See `ForkMark`: in a forked child the word has another value than that which was seen here.
+    @usableFromInline let forks: UnsafePointer<UInt32>
+    @usableFromInline let forksSeen: UInt32
     /// Of the frame it is in.
     @usableFromInline private(set) var epoch: UInt32 = 0
     @usableFromInline private(set) var incarnation: UInt64 = 0
@@ -41,6 +45,7 @@ public struct EventIterator: ~Copyable {
     init(cursor: consuming LogCursor, core: LogCore, times: TimeRange? = nil) {
         source = Source(cursor, core, times)
         readingWord = core.queue.readingWord
+        (forks, forksSeen) = core.queue.process.word
         // None that can be seen: the first step looks at everything.
         readingState = .max
     }
@@ -78,7 +83,11 @@ public struct EventIterator: ~Copyable {
 
     @inlinable @inline(__always)
     mutating func nextView() throws(WalError) -> RecordView? {
-        if readingWord.pointee.load(ordering: .acquiring) == readingState, let view = run?.next() { return view }
+        if readingWord.pointee.load(ordering: .acquiring) == readingState, forks.pointee == forksSeen,
+            let view = run?.next()
+        {
+            return view
+        }
         return try nextViewBehindRun()
     }
 
@@ -123,7 +132,11 @@ public struct EventIterator: ~Copyable {
     @inline(never)
     private mutating func lookAround() throws(WalError) {
         readingState = source.core.queue.readingState
-        guard source.core.queue.phase != .closed else { throw source.core.closedError }
+        switch source.core.queue.phase {
+        case .closed: throw source.core.closedError
+        case .forked: throw source.core.forkedError
+        default: break
+        }
         guard var rest = run ?? source.filtered, !rest.isEmpty else { return }
         _ = try source.cursor.mayGive(rest.nextLSN, before: &rest)
         if source.times == nil { run = rest } else { source.filtered = rest }

@@ -11,6 +11,8 @@ final class AsyncWaiters: Sendable {
         case durable(UInt64)
         case written(UInt64)
         case space
+        /// The same, with a claim on the next.
+        case claimedSpace
     }
 
     typealias Continuation = CheckedContinuation<WalError?, Never>
@@ -90,7 +92,7 @@ final class AsyncWaiters: Sendable {
             switch condition {
             case .durable(let lsn): lsn <= durable
             case .written(let lsn): lsn <= written
-            case .space: false
+            case .space, .claimedSpace: false
             }
         }
     }
@@ -113,6 +115,13 @@ final class AsyncWaiters: Sendable {
         }
         continuation?.resume(returning: nil)
         return continuation != nil
+    }
+
+    /// Resumes the task that has a claim on the next room, if it is one.
+    func wakeClaimant() {
+        resumeAll { condition in
+            if case .claimedSpace = condition { true } else { false }
+        }
     }
 
     private func resumeAll(where isOver: (Condition) -> Bool) {

@@ -52,6 +52,7 @@ final class Signals: Sendable {
     /// The state of the log has changed in a way that may concern anybody.
     func wakeEverybody() {
         queue.space.bumpAndWakeAll()
+        queue.claimedSpace.bumpAndWakeAll()
         durable.wakeAll()
         written.bumpAndWakeAll()
         lifecycle.bumpAndWakeAll()
@@ -59,8 +60,12 @@ final class Signals: Sendable {
         tasks.wakeAll()
     }
 
-    /// There is room in the queue: wakes one thread and one task that wait for it; each wakes the next.
+    /// There is room in the queue: wakes whoever has a claim on it, or one thread and one task that wait for it; each wakes the next.
     func wakeProducer() {
+        if queue.wakeClaimant() {
+            tasks.wakeClaimant()
+            return
+        }
         queue.wakeProducer()
         tasks.wakeOneProducer()
     }

@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import WalPlatform
 
 /// The right to write: whoever holds it is the one caller of the store's writing steps, be it the writer thread or a
@@ -7,27 +6,17 @@ internal import WalPlatform
 /// Above the queue's lock in the lock order: its holder takes that lock, never the other way about. Held during system
 /// calls, so closing waits for the one in flight by taking it.
 final class CommitToken: Sendable {
-    private let isHeld = Atomic<Bool>(false)
-    private let freed = WaitWord()
+    private let lock = FairLock()
 
-    var isFree: Bool { !isHeld.load(ordering: .acquiring) }
+    /// Whether nobody has it and nobody waits for it.
+    var isFree: Bool { lock.isFree }
 
-    func tryAcquire() -> Bool {
-        !isHeld.load(ordering: .relaxed)
-            && isHeld.compareExchange(expected: false, desired: true, ordering: .sequentiallyConsistent).exchanged
-    }
+    /// Takes the token if it is free. Who leads a commit goes behind those who wait in `acquire`, however many lead one after
+    /// the other.
+    func tryAcquire() -> Bool { lock.tryLock() }
 
-    /// Waits until the token is free and takes it.
-    func acquire() {
-        while true {
-            let seen = freed.load()
-            if tryAcquire() { return }
-            freed.wait(while: seen)
-        }
-    }
+    /// Waits for its turn and takes the token.
+    func acquire() { lock.lock() }
 
-    func release() {
-        isHeld.store(false, ordering: .sequentiallyConsistent)
-        freed.bumpAndWakeOne()
-    }
+    func release() { lock.unlock() }
 }

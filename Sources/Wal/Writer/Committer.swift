@@ -46,6 +46,7 @@ final class Committer: Sendable {
         do throws(WalError) {
             try store.write(head.block)
             try retainer.catchUp()
+            if store.isSealingOverdue.load(ordering: .relaxed) { try catchUpWithSealing() }
         } catch {
             throw failed(error)
         }
@@ -59,6 +60,16 @@ final class Committer: Sendable {
         signals.tasks.advance(durable: store.durableLSN, written: store.writtenLSN)
         hub?.post(.written(events: events, bytes: bytes, lastLSN: LSN(head.lastLSN)))
         return true
+    }
+
+    /// Seals a segment in the background's stead, which has not kept up: what an unfinished log leaves to be done is bounded.
+    private func catchUpWithSealing() throws(WalError) {
+        do throws(WalError) {
+            try store.maintenanceLock.withLock { () throws(WalError) in try store.catchUpWithSealing() }
+        } catch {
+            if store.failure != nil { throw error }
+            hub?.post(.error(error))
+        }
     }
 
     /// A roll may have synced, where too many rolled segments were waiting for it.

@@ -82,9 +82,19 @@ struct MaintenanceThread: ~Copyable {
         let durable = store.durableLSN
         defer { if store.durableLSN != durable { core.durableMovedElsewhere() } }
         do throws(WalError) {
-            let isDone = try core.maintenanceLock.withLock { () throws(WalError) in
-                try store.performMaintenance(settlingAt: backlog)
+            var isDone = false
+            var refusal: WalError?
+            do throws(WalError) {
+                isDone = try core.maintenanceLock.withLock { () throws(WalError) in
+                    try store.performMaintenance(settlingAt: backlog, works: false)
+                }
+            } catch {
+                if store.failure != nil { throw error }
+                refusal = error
             }
+            // What takes long is done without that lock. It may give room back.
+            if !isDone, try store.work() { (isDone, refusal) = (true, nil) }
+            if let refusal { throw refusal }
             pause = Self.pauseNanoseconds
             return isDone
         } catch {

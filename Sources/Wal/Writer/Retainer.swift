@@ -11,21 +11,19 @@ final class Retainer: Sendable {
     private let queue: AppendQueue
     private let signals: Signals
     private let maintenance: MaintenanceSignal
-    private let maintenanceLock: Lock
     private let hub: ObserverHub?
     /// Whether checkpoints held something back in the last pass.
     private let isHeld = Atomic<Bool>(false)
 
     init(
         _ schedule: RetentionSchedule?, store: LogStore, queue: AppendQueue, signals: Signals,
-        maintenance: MaintenanceSignal, maintenanceLock: Lock, hub: ObserverHub?
+        maintenance: MaintenanceSignal, hub: ObserverHub?
     ) {
         self.schedule = schedule
         self.store = store
         self.queue = queue
         self.signals = signals
         self.maintenance = maintenance
-        self.maintenanceLock = maintenanceLock
         self.hub = hub
     }
 
@@ -33,7 +31,7 @@ final class Retainer: Sendable {
     ///
     /// - Parameter check: throws if the log is in no state for it; called when nobody else changes the files.
     func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
-        let report = try maintenanceLock.withLock { () throws(WalError) in
+        let report = try store.maintenanceLock.withLock { () throws(WalError) in
             try check()
             // Before anything is decided: a checkpoint that moves on while the pass is under way must ask for another.
             let wasHeld = isHeld.exchange(true, ordering: .acquiringAndReleasing)

@@ -140,7 +140,7 @@ struct WriterThread: ~Copyable {
         let isEmpty = state.pointee.pending.isEmpty && queue.isOpenBlockEmpty
         if state.pointee.wantsDiscard { return .discard }
         switch queue.phase {
-        case .failed, .closed, .readOnly: return .sleep(nanoseconds: nil)
+        case .failed, .closed, .readOnly, .forked: return .sleep(nanoseconds: nil)
         case .open, .draining, .diskFull, .paused: break
         }
         if state.pointee.isDiskFull && now < retriesAt && !state.pointee.wantsRetry {

@@ -1,7 +1,7 @@
 import SegmentStore
 import WalPlatform
 
-/// Holds up, or fails, calls on segment files, so that a test can look at what must not have happened yet.
+/// Holds up, or fails, calls on segment files, or on others, so that a test can look at what must not have happened yet.
 final class DiskGate: Sendable {
     private struct State {
         var shut: Set<StorageError.Operation> = []
@@ -10,8 +10,18 @@ final class DiskGate: Sendable {
         var passed: [StorageError.Operation: Int] = [:]
     }
 
+    private let suffix: String
+    private let thread: String?
     private let state = Guarded(State())
     private let moved = WaitWord()
+
+    /// - Parameters:
+    ///   - suffix: that of the files concerned.
+    ///   - thread: the name of the threads concerned; nil: all. Linux alone tells it.
+    init(suffix: String = ".seg", thread: String? = nil) {
+        self.suffix = suffix
+        self.thread = thread
+    }
 
     /// The storage with the gate in front of segment files.
     func guarding(_ base: any Storage) -> LogStorage {
@@ -55,7 +65,8 @@ final class DiskGate: Sendable {
     }
 
     private func pass(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
-        guard path.hasSuffix(".seg") else { return }
+        guard path.hasSuffix(suffix) else { return }
+        if let thread, thread != currentThreadName { return }
         var isHeld = false
         while true {
             let seen = moved.load()

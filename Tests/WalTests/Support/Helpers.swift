@@ -23,6 +23,12 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) async th
     }
 }
 
+/// The name of the thread, where the system tells it; else empty.
+var currentThreadName: String {
+    let name = (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) ?? ""
+    return name.trimmingCharacters(in: .newlines)
+}
+
 /// A value that threads of a test set and read.
 final class Shared<Value: Sendable>: Sendable {
     private let stored: Guarded<Value>

@@ -105,7 +105,8 @@ private final class HookFile: StorageFile {
     func size() throws(StorageError) -> UInt64 { try base.size() }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
-        try base.read(at: offset, into: buffer)
+        try hook(.read, path)
+        return try base.read(at: offset, into: buffer)
     }
 
     func write(at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
