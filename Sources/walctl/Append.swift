@@ -122,7 +122,8 @@ struct Append: ParsableCommand {
             throw ToolError.cantRead(RawArguments.text(file), failure)
         } catch EventReader.Failure.truncatedEvent(let missing) {
             throw ToolError(
-                message: "\(RawArguments.text(file)) ends within an event, \(counted(missing, "byte")) short; all before it was appended",
+                message:
+                    "\(RawArguments.text(file)) ends within an event, \(counted(missing, "byte")) short; all before it was appended",
                 exit: Exit.noInput)
         }
     }

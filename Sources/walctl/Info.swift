@@ -27,7 +27,8 @@ struct Info: ParsableCommand {
             // Damage must not keep people from looking: a read-only open with this mode only plans, and changes nothing.
             let log = try openForReading(log.path, recovery: .pointInTime)
             let facts = LogFacts(
-                path: RawArguments.text(self.log.log), firstLSN: log.firstLSN, lastLSN: log.lastLSN, durableLSN: log.durableLSN,
+                path: RawArguments.text(self.log.log), firstLSN: log.firstLSN, lastLSN: log.lastLSN,
+                durableLSN: log.durableLSN,
                 recovery: log.recovery, segments: try log.segments(), checkpoints: try log.checkpoints(),
                 quarantine: try quarantinedFiles(of: self.log.path))
             try log.close()

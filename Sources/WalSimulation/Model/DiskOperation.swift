@@ -27,7 +27,8 @@ enum DiskOperation: Sendable {
     var onlyRemovesStates: Bool {
         switch self {
         case .sync, .syncDirectory: true
-        case .create, .createDirectory, .removeDirectory, .write, .setSize, .rename, .unlink, .replaceContents, .corrupt:
+        case .create, .createDirectory, .removeDirectory, .write, .setSize, .rename, .unlink, .replaceContents,
+            .corrupt:
             false
         }
     }

@@ -80,10 +80,12 @@ struct DirectoryLockTests {
         #expect(try storage.list(disk.path("log")) == ["LOCK"])
     }
 
-    @Test("is that on the file alone where the directory can't be locked", arguments: [
-        ErrorNumber.badDescriptor, ErrorNumber.invalidArgument, ErrorNumber.notSupported, ErrorNumber.noLocks,
-        ErrorNumber.noSuchCall, ErrorNumber.isDirectory,
-    ])
+    @Test(
+        "is that on the file alone where the directory can't be locked",
+        arguments: [
+            ErrorNumber.badDescriptor, ErrorNumber.invalidArgument, ErrorNumber.notSupported, ErrorNumber.noLocks,
+            ErrorNumber.noSuchCall, ErrorNumber.isDirectory,
+        ])
     func unlockable(_ errno: CInt) throws {
         let disk = try MovableDisk(.real)
         var calls = PosixCalls.live
@@ -93,7 +95,9 @@ struct DirectoryLockTests {
             return status.isDirectory ? -errno : PosixCalls.live.flock(number, operation)
         }
         let log = DirectoryPath(disk.path("log"))
-        func pinned() throws -> any Storage { try PosixStorage(calls: calls).pinned(to: log, mode: nil, making: true).files }
+        func pinned() throws -> any Storage {
+            try PosixStorage(calls: calls).pinned(to: log, mode: nil, making: true).files
+        }
         let path = disk.path("log/LOCK")
         let storage = try pinned()
         #expect(try !storage.isLocked(path))

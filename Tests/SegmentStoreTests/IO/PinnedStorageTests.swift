@@ -7,7 +7,9 @@ import WalSimulation
 /// A storage that is pinned to a directory works in that very one, whatever becomes of its path.
 @Suite("Storage pinned to a directory")
 struct PinnedStorageTests {
-    @Test("goes on in its directory when that is renamed, and leaves the one at its old path alone", arguments: MovableDisk.Kind.allCases)
+    @Test(
+        "goes on in its directory when that is renamed, and leaves the one at its old path alone",
+        arguments: MovableDisk.Kind.allCases)
     func renamed(_ kind: MovableDisk.Kind) throws {
         let disk = try MovableDisk(kind)
         let pinned = try disk.pinned("log", making: true)
@@ -98,7 +100,8 @@ struct PinnedStorageTests {
         let refusals = [
             failure { try storage.names(in: log) }, failure { try storage.create(log + "/b") },
             failure { try storage.open(log + "/a", .readOnly) }, failure { try storage.unlink(log + "/a") },
-            failure { try storage.rename(log + "/a", to: log + "/b") }, failure { try storage.createDirectory(log + "/d") },
+            failure { try storage.rename(log + "/a", to: log + "/b") },
+            failure { try storage.createDirectory(log + "/d") },
             failure { try storage.lock(log + "/LOCK") }, failure { try storage.open(log + "/folder/c", .readOnly) },
             failure { try storage.create(log + "/folder/c") }, failure { try storage.names(in: log + "/folder") },
         ]
@@ -130,7 +133,9 @@ struct PinnedStorageTests {
     func switchedLink() throws {
         let disk = try MovableDisk(.real)
         let files = FileManager.default
-        for name in ["one", "two"] { try files.createDirectory(atPath: disk.path(name), withIntermediateDirectories: true) }
+        for name in ["one", "two"] {
+            try files.createDirectory(atPath: disk.path(name), withIntermediateDirectories: true)
+        }
         try files.createSymbolicLink(atPath: disk.path("current"), withDestinationPath: disk.path("one"))
         let first = try disk.pinned("current/log", making: true)
         try files.removeItem(atPath: disk.path("current"))

@@ -62,7 +62,8 @@ struct PosixInterruptionTests {
         #expect(try pinned.directory.whereabouts() == .removed)
         #expect(
             interrupter.names == [
-                "open", "openAt", "pread", "pwrite", "syncData", "syncAll", "truncate", "allocate", "status", "statusAt",
+                "open", "openAt", "pread", "pwrite", "syncData", "syncAll", "truncate", "allocate", "status",
+                "statusAt",
                 "statusFollowingLinks", "map", "flock", "renameAt", "unlinkAt", "makeDirectory", "makeDirectoryAt",
                 "removeDirectory", "list", "nextData",
             ])

@@ -58,7 +58,9 @@ final class MovableDisk {
                     let file = try storage.open(path, .readOnly)
                     contents[path] = try file.read(at: 0, count: Int(try file.size()))
                     try file.close()
-                } catch let error as StorageError where error.problem == .noFile || error.errno == ErrorNumber.isDirectory {
+                } catch let error as StorageError
+                    where error.problem == .noFile || error.errno == ErrorNumber.isDirectory
+                {
                     contents[path + "/"] = []
                     try add(path)
                 }
