@@ -25,7 +25,8 @@ extension RecoveryReport {
             ("segmentsScanned", .integer(segmentsScanned)), ("bytesScanned", .unsigned(bytesScanned)),
             ("bytesCut", .unsigned(bytesCut)), ("quarantined", .array(quarantined.map { .string($0) })),
             ("notKept", .array(notKept.map { .string($0) })),
-            ("removed", .array(removed.map { .string($0) })), ("damage", damage?.json ?? .null),
+            ("removed", .array(removed.map { .string($0) })),
+            ("notRemoved", .array(notRemoved.map { .string($0) })), ("damage", damage?.json ?? .null),
         ])
     }
 

@@ -96,7 +96,8 @@ package struct PosixStorage: Storage {
     }
 
     package func syncDirectory(_ path: String) throws(StorageError) {
-        let descriptor = try directory(path, .syncDirectory)
+        // That it can't be opened is no verdict on what was to be synced.
+        let descriptor = try directory(path, .open)
         try descriptor.use(.syncDirectory) { number throws(StorageError) in
             _ = try retryInterrupted(.syncDirectory, path) { calls.syncAll(number) }
         }
