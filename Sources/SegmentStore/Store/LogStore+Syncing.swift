@@ -194,6 +194,8 @@ extension LogStore {
                 }
             }
         } catch {
+            // All is durable, and no sync has failed: without the mark the next open looks for more, and finds none.
+            if failure == nil, durableLSN >= writtenLSN { return try abandon() }
             // The lock is freed whatever happened; the first cause is what the caller must hear.
             do { try abandon() } catch {}
             throw error
