@@ -12,7 +12,8 @@ import Testing
     private func makeLog(_ folder: Folder, size: Int) throws {
         var input = Data("first\n".utf8)
         // Text that shrinks by a quarter, and in which nothing comes twice.
-        let random = try #require(FileHandle(forReadingAtPath: "/dev/urandom")?.read(upToCount: size / 4 * 3))
+        let source = try #require(FileHandle(forReadingAtPath: "/dev/urandom"))
+        let random = try #require(try source.read(upToCount: size / 4 * 3))
         input.append(random.base64EncodedData())
         input.append(Data("\nsecond\nthird\n".utf8))
         // It doesn't fit any more.
