@@ -86,6 +86,11 @@ extension WalError.Code {
     public static let readOnly = Self("read-only")
     /// The disk, or the quota, is full. Nothing was lost; calls succeed again once there is room.
     public static let diskFull = Self("disk-full")
+    /// The system refuses what is needed for now: rights, a descriptor, memory; `errno` says which. Nothing was lost, and a
+    /// log that can't take events for that reason goes on by itself once it has passed.
+    public static let unavailable = Self("unavailable")
+    /// A repair would put more into the quarantine folder than `Options.quarantineBytes` lets it hold. Nothing was changed.
+    public static let quarantineFull = Self("quarantine-full")
     /// Too many descriptors or mappings are in use.
     public static let tooManyOpenFiles = Self("too-many-open-files")
     /// A system call failed.

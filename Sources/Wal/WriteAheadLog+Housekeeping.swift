@@ -7,7 +7,7 @@ extension WriteAheadLog {
     /// synced.
     ///
     /// - Returns: whether a segment was started.
-    /// - Throws: `diskFull`, `failed`, `draining`, `closed`, `readOnly`.
+    /// - Throws: `diskFull`, `unavailable`, `failed`, `draining`, `closed`, `readOnly`.
     @discardableResult
     public func rotate() throws(WalError) -> Bool {
         try checkChangeable()
@@ -37,7 +37,7 @@ extension WriteAheadLog {
     /// - Parameter lsn: the oldest event to keep; up to one above the newest accepted, which empties the log.
     /// - Returns: the paths of the files removed.
     /// - Throws: `notYetWritten` if `lsn` is higher than that; `corrupted` or `missingSegment` if the event before
-    ///   `lsn` can't be read; `failed`, `closed`, `discarded`, `readOnly`, `diskFull`, `io`.
+    ///   `lsn` can't be read; `failed`, `closed`, `discarded`, `readOnly`, `diskFull`, `unavailable`, `io`.
     @discardableResult
     public func truncate(before lsn: LSN) throws(WalError) -> [String] {
         try checkChangeable()

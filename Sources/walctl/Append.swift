@@ -74,6 +74,7 @@ struct Append: ParsableCommand {
             if let padding { options.padding = .sector(padding.bytes) }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
             let log = try WriteAheadLog.open(at: log.path, options: options)
+            tellLeftovers(log.recovery)
             ProcessSignals.catchInterrupts()
             var appender = Appender(log: log, batchCount: batch, meta: meta.map(RawArguments.bytes))
             do {
@@ -136,7 +137,7 @@ struct Append: ParsableCommand {
             durable = log.durableLSN
         } catch let failure {
             if failure != (error as? WalError) { complain(failure.description) }
-            try? log.close()
+            do throws(WalError) { try log.close() } catch { complain(error.description) }
         }
         complain("\(counted(appended.events, "event")) appended before the error; durable up to LSN \(durable)")
         throw error

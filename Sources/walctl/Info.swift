@@ -101,7 +101,10 @@ struct LogFacts {
                     ? "none"
                     : "\(counted(compressed.count, "segment")), \(decimals(ratio, 2)) times smaller"),
             "checkpoints \(checkpoints.isEmpty ? "none" : String(checkpoints.count))",
-            "quarantine  \(quarantine.isEmpty ? "empty" : counted(quarantine.count, "file"))",
+            "quarantine  "
+                + (quarantine.isEmpty
+                    ? "empty"
+                    : "\(counted(quarantine.count, "file")), \(naturalSize(quarantine.reduce(0) { $0 + $1.size }))"),
         ]
         lines += quarantine.map { "            \(printable($0.name))  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }

@@ -16,6 +16,15 @@ extension WalError {
     }
 }
 
+/// Says which files are in nobody's way and could not be removed.
+func tellLeftovers(_ recovery: RecoveryReport) {
+    for name in recovery.notRemoved {
+        complain(
+            "\(name) holds nothing of the log any more and can't be removed; that is tried again, also at the next open"
+        )
+    }
+}
+
 extension RecoveryReport {
     var json: JSON {
         .object([
@@ -25,7 +34,8 @@ extension RecoveryReport {
             ("segmentsScanned", .integer(segmentsScanned)), ("bytesScanned", .unsigned(bytesScanned)),
             ("bytesCut", .unsigned(bytesCut)), ("quarantined", .array(quarantined.map { .string($0) })),
             ("notKept", .array(notKept.map { .string($0) })),
-            ("removed", .array(removed.map { .string($0) })), ("damage", damage?.json ?? .null),
+            ("removed", .array(removed.map { .string($0) })),
+            ("notRemoved", .array(notRemoved.map { .string($0) })), ("damage", damage?.json ?? .null),
         ])
     }
 

@@ -71,6 +71,7 @@ func changing<Result>(_ path: FilePath, _ body: (WriteAheadLog) throws -> Result
     var options = WriteAheadLog.Options()
     options.createIfMissing = false
     let log = try WriteAheadLog.open(at: path, options: options)
+    tellLeftovers(log.recovery)
     let result: Result
     do {
         result = try body(log)

@@ -137,7 +137,8 @@ package struct PosixStorage: Storage {
 
     package func syncDirectory(_ path: String) throws(StorageError) {
         if let root, path == root.path { return try sync(root.descriptor) }
-        let descriptor = try directory(path, .syncDirectory)
+        // That it can't be opened is no verdict on what was to be synced.
+        let descriptor = try directory(path, .open)
         try sync(descriptor)
         try descriptor.close()
     }

@@ -6,13 +6,26 @@ extension StorageError {
     package var isTooManyOpenFiles: Bool {
         errno == ErrorNumber.tooManyOpenFiles || errno == ErrorNumber.tooManyOpenFilesSystem
     }
-    /// Whether nothing can have been lost and the same call may be made again: a write for which there was no room, or a
-    /// directory that could not be opened to be synced. Not a sync itself, whose failure the kernel tells once.
+    /// What the system refuses before it does anything, and may grant later: no rights, a file system that is read-only for
+    /// now, no descriptor, no memory.
+    package var isRefusal: Bool {
+        switch errno {
+        case ErrorNumber.permission, ErrorNumber.notPermitted, ErrorNumber.readOnlyFileSystem,
+            ErrorNumber.outOfMemory, ErrorNumber.wouldBlock:
+            true
+        default: isTooManyOpenFiles
+        }
+    }
+    /// Whether nothing can have been lost and the same call may be made again: a write for which there was no room, or a call
+    /// that changes names or reads and was refused. Not a sync, whose failure the kernel tells once: of a directory's only
+    /// that it could not be opened for it.
     package var isPassing: Bool {
         switch operation {
         case .write: isNoSpace
         case .syncDirectory: isTooManyOpenFiles
-        default: false
+        case .create, .createDirectory, .rename, .unlink: isRefusal || isNoSpace
+        case .open, .list, .size, .read, .map, .nextData: isRefusal
+        case .allocate, .truncate, .sync, .lock, .close: false
         }
     }
     package var isPermission: Bool { errno == ErrorNumber.permission || errno == ErrorNumber.notPermitted }
@@ -57,10 +70,18 @@ extension StorageError {
         case ErrorNumber.tooManyLinks: (.wrongFileType, "; a symbolic link within a log's directory is not followed")
         case ErrorNumber.tooManyOpenFiles, ErrorNumber.tooManyOpenFilesSystem:
             (.tooManyOpenFiles, "; raise the limit of open files")
-        case ErrorNumber.wouldBlock: (.locked, "; another process has the log open for writing")
+        case ErrorNumber.wouldBlock where operation == .lock:
+            (.locked, "; another process has the log open for writing")
+        case ErrorNumber.wouldBlock: (.unavailable, "; the system can't do it now: try again")
+        case ErrorNumber.outOfMemory: (.unavailable, "; the system has no memory for it now: try again")
         default: (.io, "")
         }
     }
+}
+
+extension WalError {
+    /// Whether the system refused something that it may grant later.
+    var isRefusal: Bool { errno.map { StorageError(.open, "", errno: $0.rawValue).isRefusal } ?? false }
 }
 
 /// Runs a call of the seam and turns its error into the user's. `doing` completes the sentence "could not …".

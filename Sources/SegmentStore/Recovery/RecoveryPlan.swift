@@ -116,16 +116,17 @@ package struct RecoveryPlan: Sendable {
     package var knownDurableLSN: UInt64 { min(max(superblock.watermark.lsn, newestWatermark), end.lsn) }
 
     /// The report of an open that did what the plan says.
-    package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [])
-        -> RecoveryReport
-    {
+    package func report(
+        epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [], notRemoved: [String] = []
+    ) -> RecoveryReport {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
         cutBytes += bytesDiscarded
         var report = RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,
-            bytesCut: cutBytes, quarantined: quarantined, notKept: notKept, removed: leftovers, damage: damage)
+            bytesCut: cutBytes, quarantined: quarantined, notKept: notKept,
+            removed: leftovers.filter { !notRemoved.contains($0) }, notRemoved: notRemoved, damage: damage)
         report.rows = rows
         return report
     }

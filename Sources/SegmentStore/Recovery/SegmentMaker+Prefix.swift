@@ -34,7 +34,12 @@ extension SegmentMaker {
             if options.preallocation != .growing { try file.allocate(header.segmentSize) }
             try file.write(block, at: 0)
             var copy = PrefixCopy(header, to: file)
-            let window = ByteWindow(source, limit: min(try source.size(), original.framesLimit))
+            let limit = min(try source.size(), original.framesLimit)
+            // Of a compressed segment the unpacked blocks are used where they are.
+            let window =
+                if let packed = source as? CompressedSegmentFile {
+                    ByteWindow(packed, ReadAhead(spawn: nil), limit: limit)
+                } else { ByteWindow(source, limit: limit) }
             var old = FrameChain(original)
             while old.nextLSN <= last, case .whole(let frame, let body) = try old.check(window) {
                 guard try copy.add(frame, body: body, through: last) else { break }
@@ -90,23 +95,32 @@ private struct PrefixCopy: ~Copyable {
             frame.bodyLength = length
         }
         frame.link = chain.link ?? 0
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: Layout.frameHeaderSize))
-        bytes.append(contentsOf: UnsafeRawBufferPointer(start: body, count: frame.bodyLength))
-        bytes.append(contentsOf: repeatElement(0, count: frame.size - (bytes.count - start)))
         let offset = chain.offset
-        let salt = self.salt
-        let isWhole = bytes.withUnsafeMutableBytes { buffer -> Bool in
-            // The array holds the frame just added, so it has a base address.
-            guard let address = buffer.baseAddress.map({ $0 + start }) else { return false }
-            let seed = FrameHeader.seed(salt: salt, offset: offset)
-            let copied = address + Layout.frameHeaderSize
-            frame.bodyChecksum = FrameHeader.bodyChecksum(at: copied, length: frame.bodyLength, seed: seed)
-            frame.checksum = frame.encode(at: address, seed: seed)
-            return tally.add(frame, at: offset, body: copied) != nil
+        let seed = FrameHeader.seed(salt: salt, offset: offset)
+        // The padding behind a body that was shortened is not in the original.
+        let whole = frame.bodyLength & ~7
+        var rest = Block(size: Layout.aligned(frame.bodyLength) - whole)
+        rest.store(Array(UnsafeRawBufferPointer(start: body + whole, count: frame.bodyLength - whole)), at: 0)
+        let checksum = CRC32C.checksum(UnsafeRawBufferPointer(start: body, count: whole), seed: seed)
+        frame.bodyChecksum = rest.bytes.withUnsafeBytes { CRC32C.checksum($0, seed: checksum) }
+        var header = Block(size: Layout.frameHeaderSize)
+        header.withUnsafeMutableBytes { bytes in
+            // A block of a header's size has a base address.
+            if let base = bytes.baseAddress { frame.checksum = frame.encode(at: base, seed: seed) }
         }
-        guard isWhole else { return false }
+        guard tally.add(frame, at: offset, body: body) != nil else { return false }
         chain.accept(frame)
+        bytes.append(contentsOf: header.bytes)
+        let contents = UnsafeRawBufferPointer(start: body, count: whole)
+        if whole <= Self.chunk {
+            bytes.append(contentsOf: contents)
+        } else {
+            // From where it was read to: a large event is not held twice.
+            try flush()
+            try file.write(at: written, contents)
+            written += UInt64(whole)
+        }
+        bytes.append(contentsOf: rest.bytes)
         if bytes.count >= Self.chunk { try flush() }
         return true
     }

@@ -14,6 +14,8 @@ package final class ByteWindow {
     /// Holds a frame of the usual size: who looks for one event reads no more.
     private static let firstRead = 80 << 10
     private static let firstReads = 2
+    /// A larger buffer is given back when the frame that needed it was read.
+    private static let keptMax = 4 << 20
 
     private let source: Source
     private var keepsRest = false
@@ -149,14 +151,24 @@ package final class ByteWindow {
     /// Moves the last bytes of the buffer to its front, and makes room for more in all.
     private func keep(_ count: Int, room: Int) {
         let rest = UnsafeRawBufferPointer(rebasing: buffer[filled - count..<filled])
-        if buffer.count >= room {
+        if buffer.count >= room, buffer.count <= Self.keptMax || room > buffer.count / 2 {
             if count > 0 { buffer.copyMemory(from: rest) }
             return
         }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
-        if count > 0 { larger.copyMemory(from: rest) }
+        // Never two large ones at once: what a large event took goes before the next one gets its room.
+        var kept: [UInt8] = []
+        if count > 0 { kept = Array(rest) }
         buffer.deallocate()
-        buffer = larger
+        buffer = .allocate(byteCount: room, alignment: 4096)
+        if count > 0 { buffer.copyBytes(from: kept) }
+    }
+
+    /// Gives back what large events took; pointers given out are no longer valid.
+    func release() {
+        guard buffer.count > Self.keptMax else { return }
+        buffer.deallocate()
+        buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        filled = 0
     }
 }
 

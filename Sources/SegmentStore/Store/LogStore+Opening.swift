@@ -204,12 +204,16 @@ extension LogStore {
         let durable = watermark
         var report = apply.plan.report(
             epoch: result.superblock.epoch, durableLSN: durable.lsn, quarantined: result.quarantined,
-            notKept: result.notKept)
+            notKept: result.notKept, notRemoved: result.notRemoved)
         report.locksFileAlone = !lock.coversDirectory
-        return LogStore(
+        let store = LogStore(
             directory: directory, options: options, environment: environment, report: report, lock: lock,
             superblock: result.superblock, file: result.superblockFile, durable: durable, unvouched: unvouched,
             catalog: catalog, written: end, active: active)
+        // An unfinished file is in nobody's way but that of the next one of its name, which takes it over.
+        for name in result.notRemoved where !FileNames.isTemporary(name) { store.noteLeftover(name) }
+        if let failure = result.removalFailure { environment.notify(.refused(failure)) }
+        return store
     }
 
     private static func segments(_ result: RecoveryApply.Result, directory: String) -> SegmentList {

@@ -87,13 +87,13 @@ extension LogStore {
         for segment in segments {
             do throws(StorageError) {
                 if !environment.flaws.contains(.unlinksBeforeLowMark) {
-                    try storage.unlink(segment.path)
+                    try removeForGood(segment.path)
                     try removeLeftTwin(of: segment)
                 }
                 paths.append(segment.path)
                 environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
             } catch {
-                // The others go all the same; the next open removes what is left below the low mark.
+                // The others go all the same; what is left below the low mark goes later.
                 refusal = refusal ?? error.wal("remove a truncated segment")
             }
         }
@@ -107,9 +107,18 @@ extension LogStore {
     private func removeLeftTwin(of segment: Segment) throws(StorageError) {
         guard segment.info.withLock({ $0.isCompressed }) else { return }
         do throws(StorageError) {
-            try storage.unlink(segment.path(isCompressed: false))
+            try removeForGood(segment.path(isCompressed: false))
         } catch {
             guard error.isNotFound else { throw error }
+        }
+    }
+
+    private func removeForGood(_ path: String) throws(StorageError) {
+        do throws(StorageError) {
+            try storage.unlink(path)
+        } catch {
+            if !error.isNotFound { noteLeftover(String(path.dropFirst(directory.count + 1))) }
+            throw error
         }
     }
 

@@ -33,6 +33,12 @@ package final class LogStore: Sendable {
         let tailPage = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: Layout.blockSize)
         var tailPageOffset: UInt64?
         var headers: [FrameHeader] = []
+        /// A group for which there was no room.
+        var stuck: StuckGroup?
+        /// Whether a roll was begun whose new name may be there: no frame goes into the old segment any more.
+        var mustRoll = false
+        /// A cut that is decided and not yet carried out.
+        var cut: DecidedCut?
         /// What new frames bear.
         var epoch: UInt32 = 0
         var incarnation: UInt64 = 0
@@ -66,6 +72,7 @@ package final class LogStore: Sendable {
     /// Whether there may be something to compress by policy: another segment was sealed.
     let compressionIsDue = Atomic<Bool>(true)
     let checkpointDesk = CheckpointDesk()
+    let leftovers = Guarded(Leftovers())
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
     let retentionClock: RetentionClock
@@ -79,6 +86,8 @@ package final class LogStore: Sendable {
     let hasFailed = Atomic<Bool>(false)
     /// A write failed for want of room: bytes behind the end may be anything, so the next close is not a clean one.
     let hasSuspectTail = Atomic<Bool>(false)
+    /// Whether a cut is decided and could not be carried out: nothing else is changed until `finishCut` has done it.
+    let unfinishedCut = Atomic<Bool>(false)
     let activeOffset: Atomic<UInt64>
     /// The catalogue's `cuts.generation`, for readers to look at without its lock. Stored under the lock.
     let cutGeneration = Atomic<UInt64>(0)
@@ -138,6 +147,9 @@ package final class LogStore: Sendable {
     /// The first cause, once the store has failed.
     package var failure: WalError? { hasFailed.load(ordering: .acquiring) ? failed.withLock { $0 } : nil }
 
+    /// Whether a cut is decided and waits for `finishCut`.
+    package var hasUnfinishedCut: Bool { unfinishedCut.load(ordering: .acquiring) }
+
     var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
     var storage: any Storage { environment.storage }
     func path(_ name: String) -> String { directory + "/" + name }
@@ -181,5 +193,9 @@ extension LogStore {
     func checkUsable() throws(WalError) {
         if let failure { throw failure }
         if options.readOnly { throw WalError(.readOnly, "the log was opened for reading only", path: directory) }
+        if hasUnfinishedCut {
+            throw WalError(
+                .unavailable, "truncate(after:) has begun and waits for the system to let it go on", path: directory)
+        }
     }
 }

@@ -41,6 +41,9 @@ public struct RecoveryReport: Sendable, Hashable {
     public var notKept: [String]
     /// Names of left-over files (unfinished, or below the first LSN kept) that were removed.
     public var removed: [String]
+    /// Names of left-over files that could not be removed. They hold nothing of the log and keep nothing from being done;
+    /// removing them is tried again while the log is open, and at the next open.
+    public var notRemoved: [String] = []
     /// The damage, if any was found.
     public var damage: WalError?
     /// Whether the lock is one on the file LOCK alone, since the file system can't lock a directory (some network file systems).

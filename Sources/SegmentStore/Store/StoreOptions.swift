@@ -8,6 +8,8 @@ package struct StoreOptions: Sendable {
     /// Reads everything even where the end of the log looks well, so that damage in an old segment is found too: refused, or
     /// cut off by point-in-time recovery. Costs the whole log.
     package var deepRecovery = false
+    /// What the quarantine folder may hold in all; nil: no bound.
+    package var quarantineBytes: UInt64?
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
     package var readOnly = false
@@ -106,6 +108,8 @@ package enum StoreEvent: Sendable {
     case compressed(base: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
     case deleted(base: LSN, path: String)
     case corruption(WalError)
+    /// Something that is tried again could not be done.
+    case refused(WalError)
 }
 
 /// Where a log keeps its files: the real disk, or a simulated one. Opaque.
