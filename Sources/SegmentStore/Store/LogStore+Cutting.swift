@@ -167,7 +167,7 @@ extension LogStore {
                 offset: 0, lsns: LSN(scene.kept.base)...LSN(max(scene.kept.base, scene.lsn)))
         }
         let copy = try attempt("copy what a cut keeps") { () throws(StorageError) in
-            try maker.copyPrefix(of: header, from: source, through: scene.lsn)
+            try maker.copyPrefix(of: header, from: source, firstKept: firstLSN, through: scene.lsn)
         }
         guard copy.end.lsn == max(scene.lsn, header.firstLSN - 1) else {
             maker.discard(copy.file, copy.temporary)
@@ -312,7 +312,7 @@ extension LogStore {
         activeOffset.store(copy.end.offset, ordering: .relaxed)
         unsynced.store(0, ordering: .relaxed)
         // That of what was cut off must not pass for the log's: not known, until something is written.
-        newestFrameTime.store(.min, ordering: .relaxed)
+        lastFrameTime.store(.min, ordering: .relaxed)
         hasSuspectTail.store(false, ordering: .relaxed)
         return old
     }

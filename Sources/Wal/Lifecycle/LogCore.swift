@@ -97,7 +97,7 @@ final class LogCore: Sendable {
             case .refused(let error): hub?.post(.error(error))
             }
         }
-        environment.monotonic = SystemClock.monotonicNanoseconds
+        environment.monotonic = SystemClock.elapsedNanoseconds
         environment.processorCount = SystemProcessors.count
         environment.flaws = options.flaws
         environment.spawn = { body in (try? SystemThread(name: "wal-ahead", body)) != nil }
