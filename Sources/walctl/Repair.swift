@@ -36,7 +36,8 @@ struct Repair: ParsableCommand {
     @Flag(help: "Read all of the log first, and cut at the first damage wherever it is.")
     var deep = false
 
-    @Option(help: ArgumentHelp("The side of missing or damaged segments that is kept: older or newer.", valueName: "side"))
+    @Option(
+        help: ArgumentHelp("The side of missing or damaged segments that is kept: older or newer.", valueName: "side"))
     var keep: Side?
 
     @Flag(help: "Print JSON.")

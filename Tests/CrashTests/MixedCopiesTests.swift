@@ -72,7 +72,9 @@ struct MixedCopiesTests {
                 (life, cuts) = (life + 1, cuts + 1)
             default:
                 let isClean = generator.next() % 4 != 0
-                if isClean { try store.closeCleanly() } else {
+                if isClean {
+                    try store.closeCleanly()
+                } else {
                     try store.sync()
                     try store.abandon()
                 }

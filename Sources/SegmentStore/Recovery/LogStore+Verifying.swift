@@ -89,6 +89,8 @@ extension LogStore {
                     state = .rolled
                     end = try headers.endOfChain(segment.name, header)
                 }
+            } else if let footer = try headers.footer(ofFile: segment.name), footer.identity == identity {
+                sequence = footer.sequence
             }
             result.append(
                 Segment(
@@ -104,6 +106,10 @@ extension HeaderReader {
         try withFile(name) { (file) throws(WalError) in
             try hasFooter(file, identity: header.identity, sequence: header.sequence)
         } ?? true
+    }
+
+    fileprivate func footer(ofFile name: String) throws(WalError) -> SegmentFooter? {
+        try withFile(name) { (file) throws(WalError) in try footer(file) } ?? nil
     }
 
     /// Where the frames of a segment without a footer end, as their headers tell.
@@ -137,7 +143,8 @@ extension VerifyReport {
     /// Of a log of which nothing can be read but why.
     fileprivate init(refused errors: [WalError]) {
         self.init(
-            findings: errors.map { Finding(kind: .corruption, error: $0) }, firstLSN: .zero, lastLSN: .zero, eventCount: 0,
+            findings: errors.map { Finding(kind: .corruption, error: $0) }, firstLSN: .zero, lastLSN: .zero,
+            eventCount: 0,
             frameCount: 0, segmentCount: 0, byteCount: 0)
     }
 

@@ -67,7 +67,8 @@ extension RecoveryPlanner {
         if let claimed = lost.lsns?.upperBound.rawValue { newest = max(newest, claimed) }
         if let last = found.last { newest = max(newest, last.base - 1) }
         guard newest < LSN.max.rawValue else {
-            throw WalError(.lsnOverflow, "nothing of the log is left, and there is no LSN to go on with", path: directory)
+            throw WalError(
+                .lsnOverflow, "nothing of the log is left, and there is no LSN to go on with", path: directory)
         }
         var superblock = known
         superblock.firstLSN = newest + 1
@@ -116,7 +117,7 @@ extension RecoveryPlan {
         guard cut?.kind == .repair, segments.isEmpty == false, let claimed = damage?.lsns?.upperBound.rawValue else {
             return
         }
-        let newest = max(claimed, discarded.last?.base ?? 0)
+        let newest = max(claimed, known.watermark.lsn, discarded.last?.base ?? 0)
         if newest > end.lsn { lost.append(LSN(end.lsn + 1)...LSN(newest)) }
     }
 }

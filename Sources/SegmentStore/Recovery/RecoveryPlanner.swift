@@ -87,7 +87,7 @@ package struct RecoveryPlanner: Sendable {
         }
         plan.mustRebuildSuperblock = mustRebuild
         if plan.damage == nil, mustRebuild { plan.damage = damage }
-        if plan.damage == nil, !plan.isNew, let refused {
+        if plan.lost.isEmpty, plan.cut?.kind != .repair, !plan.isNew, !mustRebuild, let refused {
             // What a strict open refuses is damage, also where reading everything finds none: the superblock is at fault.
             plan.damage = refused
             plan.isSuperblockUnfit = true
@@ -266,7 +266,7 @@ package struct RecoveryPlanner: Sendable {
                 let first = header.sequence == sequence + 1 ? header.predecessor.firstLSN : next
                 throw missing(
                     from: max(first, superblock.firstLSN), through: segment.base - 1,
-                    index == 0 ? Self.adviceAtFront : Self.adviceInside)
+                    index == 0 ? RecoveryScan.adviceAtFront : RecoveryScan.adviceInside)
             }
             if header.sequence < sequence {
                 throw WalError(
@@ -281,11 +281,6 @@ package struct RecoveryPlanner: Sendable {
             from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn,
             RecoveryScan.openingAdvice)
     }
-
-    private static let adviceAtFront =
-        "restore it from a backup, or let walctl repair (point-in-time recovery) have the log begin behind it"
-    private static let adviceInside =
-        "restore it from a backup, or choose which side of the hole is kept: walctl repair --keep older, or --keep newer (point-in-time recovery with recoveryKeep)"
 
     private func contradiction(_ header: SegmentHeader, _ sequence: UInt64, _ base: UInt64) -> WalError {
         WalError(

@@ -69,8 +69,8 @@ struct Verifier {
         case .found(_, let damage?, _):
             add(.derivable, WalError(.corrupted, "\(damage); the next writable open mends it", path: path))
         default:
-            // Where recovery has said it, that is told with what else it found.
-            if store.tailFinding.withLock({ $0.damage?.path }) == path { return }
+            // Of a log that is open for reading nevertheless recovery has said it.
+            if store.options.readOnly, store.report.damage != nil { return }
             add(.corruption, WalError(.corrupted, "the superblock is damaged; repair the log", path: path))
         }
     }
@@ -175,7 +175,8 @@ struct Verifier {
 
     private func missing(_ lsns: ClosedRange<UInt64>) -> WalError {
         WalError(
-            .missingSegment, "a segment file that must be there is missing; restore it from a backup, or repair the log",
+            .missingSegment,
+            "a segment file that must be there is missing; restore it from a backup, or repair the log",
             path: headers.path(FileNames.segment(base: lsns.lowerBound)),
             lsns: LSN(lsns.lowerBound)...LSN(lsns.upperBound))
     }
