@@ -249,12 +249,14 @@ package struct RecoveryPlanner: Sendable {
     private func sizes(of segments: [RecoveryPlan.Found]) throws(WalError) -> UInt64 {
         var sum: UInt64 = 0
         for segment in segments {
-            sum += try attempt("look at a segment") { () throws(StorageError) in
+            let size = try attempt("look at a segment") { () throws(StorageError) in
                 let file = try storage.open(headers.path(segment.name), .readOnly)
                 let size = try file.size()
                 try file.close()
                 return size
             }
+            // Of sparse files not even the sum need fit.
+            sum = sum.addingClamped(size)
         }
         return sum
     }

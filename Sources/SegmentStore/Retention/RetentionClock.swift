@@ -36,7 +36,8 @@ final class RetentionClock: Sendable {
             return baseline
         }
         if let monotonic = current.monotonic, let before = last.monotonic {
-            let jump = current.wall.subtractingClamped(last.wall).subtractingClamped(monotonic - before)
+            let jump = current.wall.subtractingClamped(last.wall)
+                .subtractingClamped(monotonic.subtractingClamped(before))
             if jump.magnitude > UInt64(Self.tolerance) { return (current.wall, .jumped(.nanoseconds(jump))) }
         }
         if let newest {
@@ -44,14 +45,5 @@ final class RetentionClock: Sendable {
             if behind > Self.tolerance { return (current.wall, .behind(.nanoseconds(behind))) }
         }
         return (current.wall, nil)
-    }
-}
-
-extension Int64 {
-    /// The difference, or the nearest number there is.
-    func subtractingClamped(_ other: Int64) -> Int64 {
-        let (difference, overflow) = subtractingReportingOverflow(other)
-        guard overflow else { return difference }
-        return self < other ? .min : .max
     }
 }

@@ -13,6 +13,10 @@ extension LogStore {
     /// yet written stay in the block, and the same call goes on with them when it can. After any other error the store has failed.
     package func write(_ block: StagingBlock) throws(WalError) {
         try checkUsable()
+        let first = block.frames.first?.firstLSN ?? block.lastLSN
+        guard first <= block.lastLSN, block.lastLSN <= LSN.max.rawValue else {
+            throw WalError(.lsnOverflow, "no LSN is left below \(LSN.max)", path: directory)
+        }
         while block.framesWritten < block.frames.count {
             guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
             let count = fitting(block, in: active)
@@ -167,7 +171,8 @@ extension LogStore {
     package func rotate() throws(WalError) -> Bool {
         try checkUsable()
         guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
-        guard !active.isEmpty else { return false }
+        // Behind the last LSN there is never any event: a segment that began there could have no name.
+        guard !active.isEmpty, active.chain.lsn < LSN.max.rawValue else { return false }
         try roll(active)
         return true
     }
