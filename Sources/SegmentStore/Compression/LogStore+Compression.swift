@@ -15,7 +15,7 @@ package struct CompressionPass {
     init(_ settings: Compression, _ segments: [Segment], sizes: [UInt64]) {
         self.settings = settings
         self.segments = segments
-        progress = (0, sizes.reduce(0) { $0.addingClamped($1) }.multipliedClamped(by: 2))
+        progress = (0, sizes.reduce(UInt64(0)) { $0.addingClamped($1) }.multipliedClamped(by: 2))
     }
 
     mutating func note(_ job: CompressionJob?) {

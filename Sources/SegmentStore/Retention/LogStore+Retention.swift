@@ -93,7 +93,7 @@ private struct RetentionPass {
             }
         }
         finish(target)
-        report.bytes = bytes.map { $0.addingClamped(report.held.reduce(0) { $0.addingClamped($1.bytes) }) }
+        report.bytes = bytes.map { $0.addingClamped(report.held.reduce(UInt64(0)) { $0.addingClamped($1.bytes) }) }
         return (report, target)
     }
 

@@ -69,5 +69,5 @@ public struct RetentionReport: Sendable, Hashable {
     package init() {}
 
     /// The bytes of the segments that went.
-    public var removedBytes: UInt64 { removed.reduce(0) { $0.addingClamped($1.bytes) } }
+    public var removedBytes: UInt64 { removed.reduce(UInt64(0)) { $0.addingClamped($1.bytes) } }
 }
