@@ -86,10 +86,13 @@ import WalSimulation
         options.startLSN = LSN(LSN.max.rawValue - 3)
         options.padding = padding
         var log = try WriteAheadLog.open(at: "/log", options: options)
-        var batch = EventBatch()
-        for _ in 0..<5 { try batch.append([1]) }
         // As many as are left would fit; one more does not, and uses none of them.
-        #expect(code { try log.append(batch) } == .lsnOverflow)
+        let refused = code {
+            var batch = EventBatch()
+            for _ in 0..<5 { try batch.append([1]) }
+            try log.append(batch)
+        }
+        #expect(refused == .lsnOverflow)
         try log.append([1])
         #expect(try log.rotate())
         try log.append([2])
