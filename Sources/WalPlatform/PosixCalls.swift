@@ -108,7 +108,8 @@ package struct PosixCalls: Sendable {
             var start: Int64 = 0
             var end: Int64 = 0
             let failure = wal_next_data(descriptor, offset, &start, &end)
-            if failure == 0 { range = start..<end }
+            // A file that changes meanwhile may give the two in the wrong order.
+            if failure == 0 { range = start..<max(start, end) }
             return failure
         })
 }

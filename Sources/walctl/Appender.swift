@@ -81,8 +81,8 @@ struct AppendSummary {
         guard let firstLSN, let lastLSN else { return "appended no events; durable up to LSN \(durableLSN)" }
         let seconds = seconds
         return "appended \(counted(events, "event")), LSN \(firstLSN)…\(lastLSN), \(naturalSize(payloadBytes)) in "
-            + "\(decimals(seconds, 2)) s (\(UInt64(Double(events) / seconds)) events/s, "
-            + "\(naturalSize(UInt64(Double(payloadBytes) / seconds)))/s); durable up to LSN \(durableLSN)"
+            + "\(decimals(seconds, 2)) s (\(wholeNumber(Double(events) / seconds)) events/s, "
+            + "\(naturalSize(wholeNumber(Double(payloadBytes) / seconds)))/s); durable up to LSN \(durableLSN)"
     }
 
     var json: JSON {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Wal
+import WalPlatform
 
 /// `walctl info`: what is there.
 struct Info: ParsableCommand {
@@ -82,14 +83,14 @@ struct LogFacts {
 
     /// How many times smaller the compressed segments are than the raw ones they were; 1 if there is none.
     private var ratio: Double {
-        let file = compressed.reduce(0) { $0 + $1.fileSize }
-        return file == 0 ? 1 : Double(compressed.reduce(0) { $0 + $1.rawBytes }) / Double(file)
+        let file = compressed.reduce(UInt64(0)) { $0.addingClamped($1.fileSize) }
+        return file == 0 ? 1 : Double(compressed.reduce(UInt64(0)) { $0.addingClamped($1.rawBytes) }) / Double(file)
     }
 
     var text: String {
         let events = eventCount == 0 ? "none; the next is LSN \(firstLSN)" : "\(eventCount), LSN \(firstLSN)…\(lastLSN)"
-        let size = segments.reduce(0) { $0 + $1.fileSize }
-        let used = segments.reduce(0) { $0 + $1.usedBytes }
+        let size = segments.reduce(UInt64(0)) { $0.addingClamped($1.fileSize) }
+        let used = segments.reduce(UInt64(0)) { $0.addingClamped($1.usedBytes) }
         var lines = [
             "log         \(path)",
             "events      \(events), durable up to \(durableLSN)",

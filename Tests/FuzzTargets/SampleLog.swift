@@ -44,7 +44,8 @@ struct SampleLog: Sendable {
         let block = StagingBlock(capacity: capacity, largestBody: store.largestUnit)
         var lsn = store.writtenLSN
         for event in events {
-            lsn += 1
+            // What it writes is refused then, as the queue refuses it before.
+            lsn &+= 1
             let fits = event.withUnsafeBytes { block.append($0, lsn: lsn) }
             try Violation.unless(fits, "an event of \(event.count) bytes didn't fit its block")
         }

@@ -15,7 +15,7 @@ package struct CompressionPass {
     init(_ settings: Compression, _ segments: [Segment], sizes: [UInt64]) {
         self.settings = settings
         self.segments = segments
-        progress = (0, 2 * sizes.reduce(0, +))
+        progress = (0, sizes.reduce(UInt64(0)) { $0.addingClamped($1) }.multipliedClamped(by: 2))
     }
 
     mutating func note(_ job: CompressionJob?) {
@@ -105,8 +105,8 @@ extension LogStore {
             let info = segment.info.withLock { $0 }
             if info.isCompressed {
                 report.compressedCount += 1
-                report.rawBytes += info.rawSize ?? 0
-                report.fileBytes += info.fileSize ?? 0
+                report.rawBytes = report.rawBytes.addingClamped(info.rawSize ?? 0)
+                report.fileBytes = report.fileBytes.addingClamped(info.fileSize ?? 0)
             } else if info.staysRaw == .incompressible {
                 report.incompressibleCount += 1
             }

@@ -1,3 +1,5 @@
+import WalPlatform
+
 #if Zstd
 internal import CZstd
 #endif
@@ -11,7 +13,7 @@ enum Zstd {
 
     /// The most bytes that a frame of `count` bytes can hold.
     static func contentBound(_ count: UInt64) -> UInt64 {
-        (count / UInt64(blockOverhead) + 1) * UInt64(blockMax)
+        (count / UInt64(blockOverhead) + 1).multipliedClamped(by: UInt64(blockMax))
     }
 }
 

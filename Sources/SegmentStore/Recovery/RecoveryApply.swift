@@ -237,7 +237,7 @@ package struct RecoveryApply {
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
-        guard survey.hasFrame, let end = survey.end else { return }
+        guard survey.hasFrame, let end = survey.end, end > offset else { return }
         guard end - offset <= budget, try hasRoom(end - offset) else {
             notKept.append(segment.name)
             return

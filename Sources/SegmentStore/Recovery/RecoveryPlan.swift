@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// What recovery read and decided, before anything is changed. Also the dry run, and all of a read-only open.
 package struct RecoveryPlan: Sendable {
     /// A segment file that belongs to the log.
@@ -140,7 +142,7 @@ package struct RecoveryPlan: Sendable {
     ) -> RecoveryReport {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
-        cutBytes += bytesDiscarded
+        cutBytes = cutBytes.addingClamped(bytesDiscarded)
         var report = RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,

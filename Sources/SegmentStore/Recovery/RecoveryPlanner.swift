@@ -298,12 +298,14 @@ package struct RecoveryPlanner: Sendable {
     private func sizes(of names: [String]) throws(WalError) -> UInt64 {
         var sum: UInt64 = 0
         for name in names {
-            sum += try attempt("look at a segment") { () throws(StorageError) in
+            let size = try attempt("look at a segment") { () throws(StorageError) in
                 let file = try storage.open(headers.path(name), .readOnly)
                 let size = try file.size()
                 try file.close()
                 return size
             }
+            // Of sparse files not even the sum need fit.
+            sum = sum.addingClamped(size)
         }
         return sum
     }

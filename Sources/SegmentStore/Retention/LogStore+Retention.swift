@@ -71,6 +71,7 @@ private struct RetentionPass {
         var ages = clock.map { clock in segmentAges(clock) }
         var bytes = try policy.maxBytes == nil ? nil : totalBytes()
         report.segmentCount = segments.count
+        let first = store.firstLSN
         var target: UInt64?
         for index in segments.indices.dropLast() {
             let segment = segments[index]
@@ -90,7 +91,8 @@ private struct RetentionPass {
                 countsAs: judged?.countsAs.map { EventTime(nanosecondsSince1970: $0) }, limits: limits, heldBy: [])
             // What is counted as gone makes room for the limits, also where it is held back: nothing goes in its stead.
             bytes = bytes.map { $0 - min($0, facts.bytes) }
-            if last > processed, !policy.overridesCheckpoints {
+            // What is wholly below the low mark no checkpoint can ask for any more.
+            if last > processed, last >= first, !policy.overridesCheckpoints {
                 item.heldBy = holds.prefix(Self.namesMax).filter { $0.lsn < last }.map(\.name)
                 report.held.append(item)
             } else {
@@ -99,7 +101,7 @@ private struct RetentionPass {
             }
         }
         finish(target)
-        report.bytes = bytes.map { $0 + report.held.reduce(0) { $0 + $1.bytes } }
+        report.bytes = bytes.map { $0.addingClamped(report.held.reduce(UInt64(0)) { $0.addingClamped($1.bytes) }) }
         return (report, target)
     }
 
@@ -108,14 +110,16 @@ private struct RetentionPass {
         report.segmentCount -= report.removed.count
         guard let target else { return }
         let first = store.firstLSN
-        for (name, lsn) in holds where lsn + 1 < target {
+        // Where the low mark is above what goes, a segment had been kept back (its successor was not settled): nothing more is
+        // lost with it.
+        for (name, lsn) in holds where max(lsn + 1, first) < target {
             report.passed.append(.init(name: name, lost: LSN(max(lsn + 1, first))...LSN(target - 1)))
         }
     }
 
     private func totalBytes() throws(WalError) -> UInt64 {
         var sum: UInt64 = 0
-        for segment in segments { sum += try store.facts(of: segment)?.bytes ?? 0 }
+        for segment in segments { sum = sum.addingClamped(try store.facts(of: segment)?.bytes ?? 0) }
         return sum
     }
 

@@ -101,12 +101,3 @@ final class RetentionClock: Sendable {
         state.withLock { $0.newestGone = max($0.newestGone, time) }
     }
 }
-
-extension Int64 {
-    /// The difference, or the nearest number there is.
-    func subtractingClamped(_ other: Int64) -> Int64 {
-        let (difference, overflow) = subtractingReportingOverflow(other)
-        guard overflow else { return difference }
-        return self < other ? .min : .max
-    }
-}

@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// What a pass of retention did, or what one would do.
 public struct RetentionReport: Sendable, Hashable {
     /// A limit of a policy.
@@ -113,5 +115,5 @@ public struct RetentionReport: Sendable, Hashable {
     package init() {}
 
     /// The bytes of the segments that went.
-    public var removedBytes: UInt64 { removed.reduce(0) { $0 + $1.bytes } }
+    public var removedBytes: UInt64 { removed.reduce(UInt64(0)) { $0.addingClamped($1.bytes) } }
 }

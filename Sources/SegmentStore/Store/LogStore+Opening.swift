@@ -173,6 +173,10 @@ extension LogStore {
         guard plan.newestEpoch < UInt32.max - 1 else {
             throw WalError(.io, "the log has used up its epochs", path: directory)
         }
+        let sequence = max(plan.segments.last?.sequence ?? 0, plan.superblock.activeSequence, plan.cut?.sequence ?? 0)
+        guard plan.superblock.generation < Layout.counterReserve, sequence < Layout.counterReserve else {
+            throw WalError(.io, "the log has used up its generations or its numbers of segments", path: directory)
+        }
         if let damage = plan.damage { environment.notify(.corruption(damage)) }
         var apply = RecoveryApply(plan, directory: directory, environment: environment, options: options)
         let result = try apply.run()

@@ -9,7 +9,8 @@ extension LogStore {
     package func rotate() throws(WalError) -> Bool {
         try checkUsable()
         guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
-        guard !active.isEmpty else { return false }
+        // Behind the last LSN there is never any event: a segment that began there could have no name.
+        guard !active.isEmpty, active.chain.lsn < LSN.max.rawValue else { return false }
         try roll(active)
         return true
     }

@@ -12,6 +12,11 @@ extension LogStore {
         guard lsn >= firstLSN else { return [] }
         // Where the mark is there already, a segment may have been kept that was not settled then, and is now.
         if lsn == firstLSN, catalog.withLock({ $0.segments.prefixCount { base, _ in base <= lsn } }) <= 1 { return [] }
+        guard lsn <= LSN.max.rawValue else {
+            throw WalError(
+                .lsnOverflow, "can't truncate before \(lsn), which is no LSN; the largest is \(LSN.max)",
+                path: directory)
+        }
         guard lsn <= writtenLSN + 1 else {
             throw WalError(
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,

@@ -11,6 +11,10 @@ extension LogStore {
     /// yet written stay in the block, and the same call goes on with them when it can. After any other error the store has failed.
     package func write(_ block: StagingBlock) throws(WalError) {
         try checkUsable()
+        let first = block.frames.first?.firstLSN ?? block.lastLSN
+        guard first <= block.lastLSN, block.lastLSN <= LSN.max.rawValue else {
+            throw WalError(.lsnOverflow, "no LSN is left below \(LSN.max)", path: directory)
+        }
         while block.framesWritten < block.frames.count {
             guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
             let count = writer.mustRoll ? 0 : fitting(block, in: active)

@@ -168,7 +168,7 @@ final class LogCore: Sendable {
         maintenance.stop()
         maintenanceThread.withLock { $0 }?.join()
         if cleanly { sealAtEnd() }
-        let discarded = queue.lastAssigned - store.writtenLSN
+        let discarded = queue.lastAssigned.subtractingClamped(store.writtenLSN)
         do throws(WalError) {
             // A truncation that is under way on some thread ends first, and a slice of compressing.
             try store.workLock.withLock { () throws(WalError) in

@@ -149,7 +149,7 @@ extension SimulatedDisk.State {
     /// The bytes that can still be allocated, in whole sectors.
     var freeBytes: Int {
         guard let capacity else { return Int.max }
-        return max(0, capacity - model.usedBytes) / model.sectorSize * model.sectorSize
+        return max(0, max(0, capacity) - model.usedBytes) / model.sectorSize * model.sectorSize
     }
 
     /// A new name needs a sector's worth of room, though it takes none.
