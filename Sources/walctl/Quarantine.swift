@@ -22,7 +22,7 @@ func quarantinedFiles(of log: FilePath) throws -> [QuarantinedFile] {
         }
     } catch let error as StorageError {
         if error.isNotFound { return [] }
-        throw ToolError(message: "can't list the quarantine: \(error)", exit: Exit.refused)
+        throw error.wal("list the quarantine")
     }
 }
 
