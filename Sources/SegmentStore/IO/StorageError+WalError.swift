@@ -24,7 +24,7 @@ extension StorageError {
         case .write: isNoSpace
         case .syncDirectory: isTooManyOpenFiles
         case .create, .createDirectory, .rename, .unlink: isRefusal || isNoSpace
-        case .open, .list, .size, .read, .map, .nextData: isRefusal
+        case .open, .openDirectory, .list, .size, .read, .map, .nextData: isRefusal
         case .allocate, .truncate, .sync, .lock, .close: false
         }
     }

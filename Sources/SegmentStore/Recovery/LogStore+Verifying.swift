@@ -23,6 +23,14 @@ extension LogStore {
         }
     }
 
+    /// The same by a path that is text.
+    package static func verify(
+        _ directory: String, options: StoreOptions, environment: StoreEnvironment,
+        progress: ((UInt64, UInt64) -> Void)?
+    ) throws(WalError) -> VerifyReport {
+        try verify(DirectoryPath(directory), options: options, environment: environment, progress: progress)
+    }
+
     /// Reads all of a log that nobody here has open, and reports what is wrong, what keeps it from being opened included.
     /// Changes nothing.
     package static func verify(

@@ -104,11 +104,11 @@ import WalSimulation
                     errno: ErrorNumber.noSpace))
             do { try log.store.truncate(before: 4) } catch {}
             plan.clear()
-            do {
+            do throws(WalError) {
                 let report = try log.store.applyRetention(policy)
                 for passed in report.passed { #expect(passed.lost.upperBound < report.firstLSN) }
             } catch {
-                #expect((error as? WalError)?.code == .failed)
+                #expect(error.code == .failed)
             }
             _ = try? log.store.retentionPlan(policy)
             try log.store.abandon()

@@ -5,12 +5,17 @@ import WalPlatform
 /// A storage that has something happen before each call that reads.
 final class HookedStorage: Storage {
     private let base: any Storage
-    private let calls = SharedCounter()
+    private let calls: SharedCounter
     private let hook: @Sendable (Int) -> Void
 
     /// - Parameter hook: gets the number of the call, from 0 on.
-    init(_ base: any Storage, hook: @escaping @Sendable (Int) -> Void) {
+    convenience init(_ base: any Storage, hook: @escaping @Sendable (Int) -> Void) {
+        self.init(base, SharedCounter(), hook)
+    }
+
+    private init(_ base: any Storage, _ calls: SharedCounter, _ hook: @escaping @Sendable (Int) -> Void) {
         self.base = base
+        self.calls = calls
         self.hook = hook
     }
 
@@ -18,6 +23,12 @@ final class HookedStorage: Storage {
     var count: Int { calls.value }
 
     fileprivate func call() { hook(calls.increment() - 1) }
+
+    func pinned(to path: DirectoryPath, mode: UInt32?, making: Bool) throws(StorageError) -> PinnedStorage {
+        call()
+        let (calls, hook) = (calls, hook)
+        return try base.pinned(to: path, mode: mode, making: making).map { HookedStorage($0, calls, hook) }
+    }
 
     func names(in directory: String) throws(StorageError) -> DirectoryNames {
         call()
