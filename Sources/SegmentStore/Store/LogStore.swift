@@ -75,6 +75,8 @@ package final class LogStore: Sendable {
     let leftovers = Guarded(Leftovers())
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
+    /// Segments as followers have them open.
+    let followed = SharedFiles()
     let retentionClock: RetentionClock
 
     /// What the last look at the log's end found; moves on with `refresh`.
