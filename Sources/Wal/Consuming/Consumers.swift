@@ -10,6 +10,14 @@ final class Consumers: Sendable {
     private let running = Atomic<Int>(0)
     private let patience = Atomic<Int64>(grace)
 
+    private let awaited = Atomic<Bool>(false)
+
+    /// Whether they are all that a shutdown still waits for: what was accepted is on stable storage.
+    var areAwaited: Bool { awaited.load(ordering: .acquiring) }
+
+    /// Returns whether that is news.
+    func noteAwaited() -> Bool { !awaited.exchange(true, ordering: .acquiringAndReleasing) }
+
     /// Whether any has not yet saved all it will.
     var areBusy: Bool { running.load(ordering: .acquiring) > 0 }
 

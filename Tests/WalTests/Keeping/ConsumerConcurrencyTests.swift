@@ -246,12 +246,51 @@ struct ConsumerConcurrencyTests {
             return .continue
         }
         #expect(report.reason == .logEnded && report.processedLSN == 10)
+        #expect(report.checkpointLSN == 10)
         let again = try open(disk)
+        #expect(try await again.checkpoint("a").position.lsn == 10)
         let task = Task { try await again.consume("b") { _ in .continue } }
         try await eventually { (try? again.checkpoint("b")) != nil }
         task.cancel()
         await #expect(throws: WalError.self) { try await task.value }
         // Nobody is waited for any more.
+        try await again.shutdown()
+        #expect(disk.openHandles == 0)
+    }
+
+    @Test(
+        "A consumer whose body shuts the log down is given the rest and saves its last checkpoint", .hangGuard,
+        arguments: [1, 4, 10], [true, false])
+    func shutsDownFromWithin(at lsn: UInt64, isBlocking: Bool) async throws {
+        let disk = SimulatedDisk()
+        let log = try open(disk)
+        try append(log, 10)
+        let start = SystemClock.monotonicNanoseconds()
+        let state = Shared(Tally())
+        let report = Shared<ConsumerReport?>(nil)
+        if isBlocking {
+            try await onThreads(1) { _ in
+                report.value = try? log.consume("a", save: { state.value.bytes }) { event in
+                    state.update { $0.take(event.lsn, event.payloadBytes) }
+                    if event.lsn.rawValue == lsn { try log.shutdown() }
+                    return .continue
+                }
+            }
+        } else {
+            report.value = try await log.consume("a", save: { state.value.bytes }) { event in
+                state.update { $0.take(event.lsn, event.payload) }
+                // Also by a task that the body waits for.
+                if event.lsn.rawValue == lsn { try await Task { try await log.shutdown(timeout: .seconds(600)) }.value }
+                return .continue
+            }
+        }
+        // It has a second for its checkpoints, which a busy machine may not give it.
+        guard SystemClock.monotonicNanoseconds() - start < 1_000_000_000 else { return }
+        let ended = try #require(report.value)
+        #expect(ended.reason == .logEnded && ended.processedLSN == 10 && ended.checkpointLSN == 10)
+        let again = try open(disk)
+        let checkpoint = try await again.checkpoint("a")
+        #expect(checkpoint.position.lsn == 10 && Tally(checkpoint.state) == .expected(10))
         try await again.shutdown()
         #expect(disk.openHandles == 0)
     }
