@@ -5,7 +5,7 @@ extension WriteAheadLog {
     /// failed is closed, and its first cause thrown.
     ///
     /// Called by a closure of ``consume(_:options:restore:save:_:)``, or by a task that one has started, it returns once all that
-    /// was accepted is on stable storage. The log is closed when that consumer has saved its last checkpoint, or a second later.
+    /// was accepted is on stable storage. The log is closed when that consumer has saved its last checkpoint, or a minute later.
     ///
     /// - Parameter timeout: how long to wait; nil: as long as it takes. Past it the log stays draining: shut it down
     ///   again to wait longer, or ``close()`` it.

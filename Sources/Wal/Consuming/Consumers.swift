@@ -7,6 +7,9 @@ final class Consumers: Sendable {
     /// How long a shutdown waits for them, once all else is done.
     static let grace: Int64 = 1_000_000_000
 
+    /// The same where one of them has asked for the shutdown: it is at work, and will look next for what is to be done.
+    private static let ownGrace: Int64 = 60_000_000_000
+
     private let running = Atomic<Int>(0)
     private let patience = Atomic<Int64>(grace)
 
@@ -24,8 +27,9 @@ final class Consumers: Sendable {
     /// How long to wait for them, in nanoseconds.
     var patienceNanoseconds: Int64 { patience.load(ordering: .relaxed) }
 
-    /// A shutdown that may last so long begins.
-    func limit(to timeout: Int64?) {
+    /// A shutdown that may last so long begins; by a consumer itself or by somebody else.
+    func limit(to timeout: Int64?, byConsumer: Bool) {
+        if byConsumer { return patience.store(Self.ownGrace, ordering: .relaxed) }
         if let timeout { patience.store(min(Self.grace, max(0, timeout / 2)), ordering: .relaxed) }
     }
 

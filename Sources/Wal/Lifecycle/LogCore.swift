@@ -276,7 +276,7 @@ final class LogCore: Sendable {
             }
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
-        consumers.limit(to: timeout?.wholeNanoseconds)
+        consumers.limit(to: timeout?.wholeNanoseconds, byConsumer: fromConsumer)
         if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
         if queue.phase == .failed { return try shutdownFailed() }
         queue.requestRetry()
