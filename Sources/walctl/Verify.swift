@@ -25,7 +25,7 @@ struct Verify: ParsableCommand {
             let report = try verified(log)
             try log.close()
             try printOutput(json ? report.json.text : report.text)
-            if !report.isIntact { throw Exit.refused }
+            if !report.isIntact { throw Exit.damage }
         }
     }
 }

@@ -121,6 +121,14 @@ struct Verifier {
                     .corrupted, "the seek table of the compressed segment is damaged; no event is concerned",
                     path: segment.path))
         }
+        if reader.isDictionaryHeadDamaged {
+            add(
+                .derivable,
+                WalError(
+                    .corrupted,
+                    "the header of the dictionary in the compressed segment is damaged, so that zstd -d can't unpack it; no event is concerned",
+                    path: segment.path, offset: 0))
+        }
         if let (chain, before) = previous { checkPredecessor(reader, chain, before) }
         var chain = FrameChain(reader.header)
         var tally = SegmentTally(spacing: reader.header.indexSpacing)

@@ -219,6 +219,9 @@ package final class SegmentReader {
             lsns: LSN(segment.base)...LSN(max(segment.base, through ?? segment.base)))
     }
 
+    /// Of a compressed segment, whether the header in front of its dictionary is damaged.
+    package var isDictionaryHeadDamaged: Bool { (file as? CompressedSegmentFile)?.isDictionaryHeadDamaged ?? false }
+
     /// Of a compressed segment, whether its seek table was damaged and had to be made again.
     package var isSeekTableDerived: Bool { (file as? CompressedSegmentFile)?.isTableDerived ?? false }
 

@@ -259,7 +259,8 @@ final class LogCore: Sendable {
         }
     }
 
-    func shutdown(timeout: Duration?) throws(WalError) {
+    /// - Parameter fromConsumer: whether a consumer of this log waits for it: then the log need only be drained.
+    func shutdown(timeout: Duration?, fromConsumer: Bool) throws(WalError) {
         if options.readOnly || queue.isForked { return try close() }
         let deadline = timeout.map { timeout in
             let (sum, overflow) = SystemClock.monotonicNanoseconds().addingReportingOverflow(
@@ -275,7 +276,7 @@ final class LogCore: Sendable {
             }
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
-        consumers.limit(to: timeout?.wholeNanoseconds)
+        consumers.limit(to: timeout?.wholeNanoseconds, byConsumer: fromConsumer)
         if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
         if queue.phase == .failed { return try shutdownFailed() }
         queue.requestRetry()
@@ -283,14 +284,17 @@ final class LogCore: Sendable {
         signals.wakeEverybody()
         let signals = self.signals
         let queue = self.queue
+        let consumers = self.consumers
         let isClosed = waitForEnd(until: deadline) {
             queue.phase != .failed && signals.diskFullAttempts.load(ordering: .acquiring) == attempts
+                && !(fromConsumer && consumers.areAwaited)
         }
         if isClosed {
             if let error = endError.value { throw error }
             return
         }
         if queue.phase == .failed { return try shutdownFailed() }
+        if fromConsumer, consumers.areAwaited { return }
         if signals.diskFullAttempts.load(ordering: .acquiring) != attempts, let error = signals.diskFull.value {
             throw error
         }
