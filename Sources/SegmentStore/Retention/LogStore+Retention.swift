@@ -12,6 +12,14 @@ extension LogStore {
         }
     }
 
+    /// Looks at the sizes and times of the segments that the first pass will ask for, by anyone and without a lock: a long log has
+    /// thousands of footers to be read. Later passes find them in memory.
+    package func prepareRetention(_ policy: Retention) {
+        guard !policy.keepsEverything, !hasPreparedRetention.exchange(true, ordering: .relaxed) else { return }
+        // What can't be read is for the pass to say, which tries it again.
+        _ = try? planRetention(policy, holds: [:], isPass: false)
+    }
+
     /// Drops what the policy doesn't keep. For the caller of the maintenance steps.
     ///
     /// Costs memory only once the sizes and times of the segments have been looked at; a removal costs what

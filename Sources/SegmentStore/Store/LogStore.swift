@@ -78,6 +78,8 @@ package final class LogStore: Sendable {
     /// Segments as followers have them open.
     let followed = SharedFiles()
     let retentionClock: RetentionClock
+    /// Whether the facts of the segments found at open were looked at.
+    let hasPreparedRetention = Atomic<Bool>(false)
 
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>

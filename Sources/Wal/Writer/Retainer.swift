@@ -31,6 +31,7 @@ final class Retainer: Sendable {
     ///
     /// - Parameter check: throws if the log is in no state for it; called when nobody else changes the files.
     func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
+        store.prepareRetention(policy)
         let report = try store.maintenanceLock.withLock { () throws(WalError) in
             try check()
             // Before anything is decided: a checkpoint that moves on while the pass is under way must ask for another.
