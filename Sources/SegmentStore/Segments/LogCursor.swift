@@ -158,7 +158,7 @@ package struct LogCursor: ~Copyable {
     }
 
     /// Begins behind an event that was given out by another cursor.
-    mutating func begin(after position: Position) {
+    package mutating func begin(after position: Position) {
         epoch = position.epoch
         incarnation = position.incarnation
     }

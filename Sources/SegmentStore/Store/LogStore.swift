@@ -68,10 +68,15 @@ package final class LogStore: Sendable {
     let checkpointDesk = CheckpointDesk()
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
+    /// Segments as followers have them open.
+    let followed = SharedFiles()
     let retentionClock: RetentionClock
 
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
+
+    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
+    let hasMovedUnheard = Atomic<Bool>(false)
 
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>

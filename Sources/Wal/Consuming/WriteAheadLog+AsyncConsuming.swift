@@ -40,7 +40,13 @@ extension WriteAheadLog {
                 continue
             }
             if consumer.feed.isOver { return consumer.report(.logEnded) }
-            switch try await onThread({ () throws(WalError) in consumer.feed.fill() }) {
+            let outcome: EventFeed.Outcome
+            if let known = consumer.feed.look() {
+                outcome = known
+            } else {
+                outcome = try await onThread(of: core.followDesk) { consumer.feed.fill() }
+            }
+            switch outcome {
             case .events, .end: continue
             case .wait:
                 if consumer.isDue() { try await checkpoint(consumer, try await save()) }

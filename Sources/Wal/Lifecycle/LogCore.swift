@@ -23,6 +23,7 @@ final class LogCore: Sendable {
     var maintenanceLock: FairLock { store.maintenanceLock }
     let retainer: Retainer
     let consumers = Consumers()
+    let followDesk = FollowDesk()
     /// Of a log that another process writes.
     let poller: TailPoller?
     /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
