@@ -92,6 +92,16 @@ extension LogStore {
     /// Throws `replaced` where the path leads to another log now, and `directoryRemoved` where the log's directory is gone; but
     /// not before all that is in the directory has been taken in.
     package func refresh() throws(WalError) -> Bool {
+        let hasMoved = try lookAtWriter()
+        return hasMovedUnheard.exchange(false, ordering: .acquiringAndReleasing) || hasMoved
+    }
+
+    /// The same for a reader that met something which the last look does not explain: whoever refreshes next hears of it.
+    func lookAgain() throws(WalError) {
+        if try lookAtWriter() { hasMovedUnheard.store(true, ordering: .releasing) }
+    }
+
+    private func lookAtWriter() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
         let hasMoved: Bool
         do {
