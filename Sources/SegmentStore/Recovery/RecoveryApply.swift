@@ -301,7 +301,9 @@ package struct RecoveryApply {
             try original.close()
             quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
         }
-        let made = try maker.replace(header, from: segment.name, through: min(cut.lsn, end.lsn))
+        let made = try maker.replace(
+            header, from: segment.name, firstKept: superblock.firstLSN,
+            through: min(cut.lsn, end.lsn))
         plan.segments[plan.segments.count - 1].isCompressed = false
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end

@@ -99,13 +99,13 @@ package struct RecoveryScan {
                 chain.accept(frame)
                 continue
             }
-            if case .fault(.body, let damaged?) = check, isDeep, damaged.nextLSN <= superblock.firstLSN {
+            if case .fault(.body, let damaged?) = check, readsTruncated, damaged.nextLSN <= superblock.firstLSN {
                 // Its events were truncated away: nothing that is kept is concerned.
                 chain.accept(damaged)
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
                 continue
             }
-            if case .fault(.block, _) = check, isDeep, let entry = try entryBehindTruncated(chain, window) {
+            if readsTruncated, let entry = try entryBehindTruncated(chain, check, window) {
                 chain = FrameChain(header, at: entry)
                 chain.flaws = flaws
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
@@ -126,13 +126,16 @@ package struct RecoveryScan {
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
     }
 
-    /// Behind a damaged block of a compressed segment whose events were all truncated away.
-    private func entryBehindTruncated(_ chain: FrameChain, _ window: ByteWindow) throws(WalError) -> IndexEntry? {
+    /// Whether events that were truncated away are read: in all that is trusted they lie before the watermark, but for a cut, which
+    /// takes that back to the start of a segment.
+    private var readsTruncated: Bool { isDeep || superblock.cutKind != .none }
+
+    /// Behind damage whose events were all truncated away.
+    private func entryBehindTruncated(
+        _ chain: FrameChain, _ check: FrameCheck, _ window: ByteWindow
+    ) throws(WalError) -> IndexEntry? {
         try attempt("read a segment") { () throws(StorageError) in
-            guard let damage = try window.damage(at: chain.offset),
-                let entry = try window.entry(behind: damage, salt: chain.salt), entry.lsn <= superblock.firstLSN
-            else { return nil }
-            return entry
+            try chain.frame(behindDamage: check, window, notAbove: superblock.firstLSN)?.entry
         }
     }
 

@@ -14,9 +14,12 @@ extension SegmentMaker {
     }
 
     /// Copies a segment's frames up to an event, under a new salt: no frame behind the cut can ever come back. A frame that
-    /// goes on behind it is written with fewer events. Kept frames keep their epoch and incarnation.
+    /// goes on behind it is written with fewer events. Kept frames keep their epoch and incarnation. In the place of damaged
+    /// frames whose events were all truncated away come events without a payload, so that the LSNs stay dense.
+    ///
+    /// - Parameter firstKept: the oldest event that is the log's.
     package func copyPrefix(
-        of original: SegmentHeader, from source: any StorageFile, through last: UInt64
+        of original: SegmentHeader, from source: any StorageFile, firstKept: UInt64, through last: UInt64
     ) throws(StorageError) -> Prefix {
         var header = original
         if !environment.flaws.contains(.keepsSaltOfCutSegment) { header.salt = environment.random() }
@@ -36,9 +39,16 @@ extension SegmentMaker {
             var copy = PrefixCopy(header, to: file)
             let window = ByteWindow(source, limit: min(try source.size(), original.framesLimit))
             var old = FrameChain(original)
-            while old.nextLSN <= last, case .whole(let frame, let body) = try old.check(window) {
-                guard try copy.add(frame, body: body, through: last) else { break }
-                old.accept(frame)
+            while old.nextLSN <= last {
+                let check = try old.check(window)
+                if case .whole(let frame, let body) = check, try copy.add(frame, body: body, through: last) {
+                    old.accept(frame)
+                } else {
+                    guard let next = try old.frame(behindDamage: check, window, notAbove: min(firstKept, last + 1)),
+                        try copy.addStandIns(before: next, through: last)
+                    else { break }
+                    old = FrameChain(original, at: next.entry)
+                }
             }
             copy.pad(options.padding, limit: header.framesLimit, time: environment.now())
             try copy.flush()
@@ -109,6 +119,25 @@ private struct PrefixCopy: ~Copyable {
         chain.accept(frame)
         if bytes.count >= Self.chunk { try flush() }
         return true
+    }
+
+    /// Adds events without a payload up to a frame.
+    mutating func addStandIns(before next: LostFrames, through last: UInt64) throws(StorageError) -> Bool {
+        let mark = chain.mark(in: 0)
+        let count = Int(next.entry.lsn - chain.nextLSN)
+        guard count > 0 else { return true }
+        // A payload of no bytes is a head of zeros.
+        let body = [UInt8](repeating: 0, count: Layout.aligned(count * Record.plainSize(payload: 0)))
+        let frame = FrameHeader(
+            bodyLength: count * Record.plainSize(payload: 0), eventCount: count, firstLSN: chain.nextLSN,
+            watermark: mark.lsn, time: next.time, incarnation: mark.incarnation, epoch: mark.epoch, link: mark.link,
+            bodyChecksum: 0)
+        var isWhole = false
+        try body.span.bytes.withUnsafeBytes { (buffer) throws(StorageError) in
+            guard let address = buffer.baseAddress else { return }
+            isWhole = try add(frame, body: address, through: last)
+        }
+        return isWhole
     }
 
     /// Fills up the sector in which the copy ends: the next frame goes into another one.

@@ -8,6 +8,8 @@ struct Verifier {
     private let headers: HeaderReader
     private var report: VerifyReport
     private var total: UInt64 = 0
+    /// Whether another process has cut the log since the store looked at it last.
+    private(set) var isOvertaken = false
 
     init(_ store: LogStore, progress: ((UInt64, UInt64) -> Void)?) {
         self.store = store
@@ -29,8 +31,8 @@ struct Verifier {
                 continue
             }
             let next = index + 1 < segments.count ? segments[index + 1] : nil
-            previous = try check(segment, next: next, previous: previous)
-            report.segmentCount += 1
+            previous = try settledCheck(segment, next: next, previous: previous)
+            if isOvertaken { return report }
         }
         try checkCheckpoints()
         reportTail()
@@ -94,6 +96,42 @@ struct Verifier {
         default: break
         }
         if let damage = tail.damage { add(.corruption, damage) }
+    }
+
+    /// Checks a segment. Beside another process what is wrong with it counts if it is so twice.
+    private mutating func settledCheck(
+        _ segment: Segment, next: Segment?, previous: (FrameChain, Segment)?
+    ) throws(WalError) -> (FrameChain, Segment)? {
+        var looks = SecondLook()
+        while true {
+            let before = report
+            let facts = store.options.readOnly ? headers.fileFacts() : nil
+            if store.options.readOnly, let facts {
+                if segment.sequence < facts.firstSequence {
+                    report.firstLSN = max(report.firstLSN, LSN(facts.firstLSN))
+                    return nil
+                }
+                isOvertaken = store.isOvertaken(by: facts)
+                if isOvertaken { return nil }
+            }
+            var checked: (FrameChain, Segment)?
+            var refusal: WalError?
+            do throws(WalError) {
+                checked = try check(segment, next: next, previous: previous)
+            } catch {
+                refusal = error
+            }
+            let found = report.findings[before.findings.count...].map { $0.kind.rawValue + $0.error.place }
+            let isWell = found.isEmpty && refusal == nil
+            if isWell || !store.options.readOnly
+                || looks.confirms(found + (refusal.map { [$0.place] } ?? []), under: facts)
+            {
+                if let refusal { throw refusal }
+                report.segmentCount += 1
+                return checked
+            }
+            report = before
+        }
     }
 
     private mutating func check(
@@ -249,10 +287,16 @@ struct Verifier {
 extension LogStore {
     /// Reads everything with read calls and reports what is wrong. `progress` gets bytes done and bytes in all, now and then.
     package func verify(progress: ((UInt64, UInt64) -> Void)?) throws(WalError) -> VerifyReport {
+        var looks = 0
         while true {
             let cuts = cutGeneration.load(ordering: .acquiring)
             var verifier = Verifier(self, progress: progress)
             let report = try verifier.run()
+            if verifier.isOvertaken, looks < SecondLook.looksMax {
+                looks += 1
+                _ = try refresh()
+                continue
+            }
             // What was cut meanwhile was no damage.
             if report.findings.isEmpty || cuts == cutGeneration.load(ordering: .acquiring) { return report }
         }

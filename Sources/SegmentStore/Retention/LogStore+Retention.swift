@@ -5,9 +5,11 @@ extension LogStore {
     /// What a pass of retention would do now. Changes nothing; works on a log opened for reading too.
     package func retentionPlan(_ policy: Retention) throws(WalError) -> RetentionReport {
         try policy.validate()
-        var holds: [String: UInt64]?
-        try loadHolds(&holds)
-        return try planRetention(policy, holds: holds ?? [:], isPass: false).report
+        return try lookingAgain { () throws(WalError) in
+            var holds: [String: UInt64]?
+            try loadHolds(&holds)
+            return try planRetention(policy, holds: holds ?? [:], isPass: false).report
+        }
     }
 
     /// Drops what the policy doesn't keep. For the caller of the maintenance steps.

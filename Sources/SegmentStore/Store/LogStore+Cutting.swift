@@ -121,7 +121,7 @@ extension LogStore {
                 offset: 0, lsns: LSN(scene.kept.base)...LSN(max(scene.kept.base, scene.lsn)))
         }
         let copy = try attempt("copy what a cut keeps") { () throws(StorageError) in
-            try maker.copyPrefix(of: header, from: source, through: scene.lsn)
+            try maker.copyPrefix(of: header, from: source, firstKept: firstLSN, through: scene.lsn)
         }
         guard copy.end.lsn == max(scene.lsn, header.firstLSN - 1) else {
             maker.discard(copy.file, copy.temporary)

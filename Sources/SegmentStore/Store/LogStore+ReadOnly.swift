@@ -27,20 +27,19 @@ extension LogStore {
     ) throws(WalError) -> RecoveryPlan {
         var reading = options
         reading.createIfMissing = false
-        var last: WalError?
-        var seen: SuperblockFile.Content?
-        for _ in 0..<16 {
+        let headers = HeaderReader(storage: environment.storage, directory: directory)
+        var looks = SecondLook()
+        while true {
             // A cut moves what lies below a watermark that was read before it.
-            let content = try? HeaderReader(storage: environment.storage, directory: directory).superblock()
-            do {
-                return try plan(directory, options: reading, environment: environment)
+            let facts = headers.fileFacts()
+            do throws(WalError) {
+                let plan = try plan(directory, options: reading, environment: environment)
+                // A writer that has come since it was looked for may be writing there.
+                guard plan.outcome == .tornTail, !looks.confirms(["torn tail"], under: facts) else { return plan }
             } catch {
-                guard error != last || content != seen else { throw error }
-                last = error
-                seen = content
+                guard !looks.confirms(error, under: facts) else { throw error }
             }
         }
-        throw WalError(.io, "the log changed too often to be read; try again", path: directory)
     }
 
     /// - Parameter known: segments seen before, which stay the same objects, so that who reads one sees it grow.

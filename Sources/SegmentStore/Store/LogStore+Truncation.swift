@@ -119,12 +119,14 @@ extension LogStore {
         if let segment, segment.base == lsn {
             // The header knows it, also where the segment before can't be read any more.
             let headers = HeaderReader(storage: storage, directory: directory)
-            if case .intact(let header) = try headers.read(segment, identity: identity) {
-                return header.predecessor.epoch
+            do throws(WalError) {
+                if case .intact(let header) = try headers.read(segment, identity: identity) {
+                    return header.predecessor.epoch
+                }
+            } catch {
+                guard error.isOfDamage || error.code == .notFound else { throw error }
             }
         }
-        var cursor = try cursor(from: lsn - 1, through: lsn - 1, access: .read)
-        _ = try cursor.nextRun(after: nil)
-        return cursor.epoch
+        return try position(of: lsn - 1).epoch
     }
 }
