@@ -16,6 +16,16 @@ package enum SystemClock {
     /// Time since some fixed moment; never goes back.
     package static func monotonicNanoseconds() -> Int64 { read(CLOCK_MONOTONIC) }
 
+    /// Time since some fixed moment, that in which the machine sleeps included; never goes back.
+    package static func elapsedNanoseconds() -> Int64 {
+        #if os(Linux) || os(Android)
+        read(CLOCK_BOOTTIME)
+        #else
+        // Apple's counts the time asleep.
+        read(CLOCK_MONOTONIC)
+        #endif
+    }
+
     /// Blocks the calling thread for at least that long.
     package static func sleep(nanoseconds: Int64) {
         let deadline = monotonicNanoseconds() + nanoseconds

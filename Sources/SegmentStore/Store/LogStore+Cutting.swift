@@ -256,7 +256,7 @@ extension LogStore {
         activeOffset.store(copy.end.offset, ordering: .relaxed)
         unsynced.store(0, ordering: .relaxed)
         // That of what was cut off must not pass for the log's: not known, until something is written.
-        newestFrameTime.store(.min, ordering: .relaxed)
+        lastFrameTime.store(.min, ordering: .relaxed)
         hasSuspectTail.store(false, ordering: .relaxed)
         return old
     }

@@ -78,9 +78,7 @@ extension LogStore {
         activeOffset.store(mark.offset, ordering: .relaxed)
         // Readers take the end of their snapshot from here, and only then look at how far the segment goes.
         catalog.withLock { _ in active.publishMark() }
-        if let time = writer.headers.last?.time, time > newestFrameTime.load(ordering: .relaxed) {
-            newestFrameTime.store(time, ordering: .relaxed)
-        }
+        if let time = writer.headers.last?.time { lastFrameTime.store(time, ordering: .relaxed) }
         written.store(mark.lsn, ordering: .releasing)
     }
 

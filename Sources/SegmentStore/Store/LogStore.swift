@@ -87,8 +87,8 @@ package final class LogStore: Sendable {
     /// The superblock's: the epoch to which the newest cut raised the log.
     let cutEpoch: Atomic<UInt32>
     let unsynced = Atomic<UInt64>(0)
-    /// The newest time of a frame written since the log was opened, or scanned at open.
-    let newestFrameTime: Atomic<Int64>
+    /// The time of the frame written last since the log was opened; `Int64.min` if there was none.
+    let lastFrameTime = Atomic<Int64>(.min)
 
     init(
         directory: String, options: StoreOptions, environment: StoreEnvironment, report: RecoveryReport,
@@ -98,7 +98,6 @@ package final class LogStore: Sendable {
     ) {
         retentionClock = RetentionClock(environment)
         opened = SegmentCache(segmentsMax: options.readOnly ? 0 : SegmentCache.segmentsMax)
-        newestFrameTime = Atomic(active?.tally.summary.newestFrameTime ?? .min)
         self.directory = directory
         self.options = options
         self.environment = environment

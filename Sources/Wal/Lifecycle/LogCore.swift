@@ -94,7 +94,7 @@ final class LogCore: Sendable {
             case .corruption(let error): hub?.post(.corruption(error))
             }
         }
-        environment.monotonic = SystemClock.monotonicNanoseconds
+        environment.monotonic = SystemClock.elapsedNanoseconds
         environment.processorCount = SystemProcessors.count
         environment.flaws = options.flaws
         environment.spawn = { body in (try? SystemThread(name: "wal-ahead", body)) != nil }
