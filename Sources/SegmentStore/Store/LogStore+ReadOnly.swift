@@ -85,6 +85,16 @@ extension LogStore {
     /// Costs what there is new; reads as much as opening does only where something else has happened than appends, rolls and
     /// truncations of old events.
     package func refresh() throws(WalError) -> Bool {
+        let hasMoved = try lookAtWriter()
+        return hasMovedUnheard.exchange(false, ordering: .acquiringAndReleasing) || hasMoved
+    }
+
+    /// The same for a reader that met something which the last look does not explain: whoever refreshes next hears of it.
+    func lookAgain() throws(WalError) {
+        if try lookAtWriter() { hasMovedUnheard.store(true, ordering: .releasing) }
+    }
+
+    private func lookAtWriter() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in

@@ -75,6 +75,9 @@ package final class LogStore: Sendable {
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
 
+    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
+    let hasMovedUnheard = Atomic<Bool>(false)
+
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
     let durable: Atomic<UInt64>
