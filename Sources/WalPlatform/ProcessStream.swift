@@ -44,6 +44,12 @@ package struct ProcessStream: Sendable {
         return poll(&request, 1, milliseconds) != 0
     }
 
+    /// Whether it is a pipe, or a terminal, with nobody at the other end any more.
+    package var isAbandoned: Bool {
+        var request = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&request, 1, 0) > 0 && Int32(request.revents) & Int32(POLLERR | POLLHUP) != 0
+    }
+
     /// Reads what is there, waiting for at least one byte; 0 at the end. Not retried when a signal interrupts it.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         let count = readBytes(descriptor, buffer.baseAddress, buffer.count)

@@ -9,10 +9,12 @@ struct Append: ParsableCommand {
         discussion: """
             Each line of the files, or of standard input, becomes one event, without its newline. Bytes behind the last \
             newline of a file are an event too. A line may be empty, hold any bytes, and be as long as a segment has room \
-            for. "-" stands for standard input.
+            for; a longer one, or a batch that no segment can hold, ends the command as soon as it can't fit. "-" stands for \
+            standard input.
 
-            All events are on stable storage when the command ends. Ctrl-C stops reading, makes durable what was read, \
-            prints the summary and exits with 130.
+            All events are on stable storage when the command ends. Ctrl-C, SIGTERM and SIGHUP stop reading, make durable \
+            what was read, print the summary and exit with 130; so does the end of the terminal, unless nohup keeps it off. \
+            After an error the summary is on standard error.
 
             EXAMPLES
               walctl append orders.wal orders.jsonl
@@ -113,18 +115,37 @@ struct Append: ParsableCommand {
             throw ToolError.cantRead(file, error)
         }
         defer { if file != "-" { stream.closeAfterReading() } }
-        var reader = EventReader(stream, framing: lengthPrefixed ? .lengthPrefixed : .lines)
+        let name = file == "-" ? "standard input" : file
+        var reader = EventReader(
+            stream, framing: lengthPrefixed ? .lengthPrefixed : .lines, longest: appender.longestPayload)
         do {
             while let event = try reader.next(refill: { appender.mayRead(stream) }) {
+                if !appender.hasRoom(for: event) {
+                    throw WalError(
+                        .tooLarge,
+                        "with \(described(reader.place, of: name)) the batch, which has \(counted(appender.batched, "event")), "
+                            + "would take more than the \(appender.largestUnit) bytes that a segment can hold; give a smaller "
+                            + "--batch, or see --segment-size")
+                }
                 try appender.append(event)
             }
         } catch EventReader.Failure.read(let failure) {
-            throw ToolError.cantRead(file, failure)
+            throw ToolError.cantRead(name, failure)
         } catch EventReader.Failure.truncatedEvent(let missing) {
             throw ToolError(
-                message: "\(file) ends within an event, \(counted(missing, "byte")) short; all before it was appended",
-                exit: Exit.noInput)
+                message: "\(name) ends within event \(reader.place.number) (at byte \(reader.place.offset)), "
+                    + "\(counted(missing, "byte")) short; all before it was appended",
+                exit: Exit.notFound)
+        } catch EventReader.Failure.tooLong(let length) {
+            throw WalError(
+                .tooLarge,
+                "\(described(reader.place, of: name)) has \(length.map { "\($0) bytes, " } ?? "")more than the "
+                    + "\(appender.longestPayload) bytes that an event in a segment can have; see --segment-size")
         }
+    }
+
+    private func described(_ place: EventReader.Place, of name: String) -> String {
+        "\(lengthPrefixed ? "event" : "line") \(place.number) of \(name) (from byte \(place.offset) on)"
     }
 
     /// After an error: keeps what was accepted, says how much that is, and passes the error on.

@@ -8,7 +8,8 @@ struct Cat: ParsableCommand {
         abstract: "Print the events of a log, oldest first.",
         discussion: """
             Each event is printed as it is, and a newline behind it: what append read from a file of lines comes back \
-            byte for byte, except that a last line without a newline gets one. Ends at the newest event of its start, \
+            byte for byte, except that a last line without a newline gets one. On a terminal, control characters and bytes that \
+            are not UTF-8 are shown as escapes, such as \\x1b. Ends at the newest event of its start, \
             also while another process writes; with --follow it goes on with the events to come, each once it is durable, \
             until the writer's log is gone, a limit is reached, or Ctrl-C.
 
@@ -85,7 +86,8 @@ struct Cat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             var printer = EventPrinter(
-                form: json ? .json : hex ? .hex : .raw, last: to?.lsn ?? .max, limit: limit ?? .max)
+                form: json ? .json : hex ? .hex : ProcessStream.output.isTerminal ? .readable : .raw,
+                last: to?.lsn ?? .max, limit: limit ?? .max)
             if salvage { return try printReadable(&printer) }
             // Damage keeps no event before it from being printed, wherever opening finds it.
             let log = try openForReading(log.log, acrossDamage: true)
@@ -137,7 +139,8 @@ struct Cat: ParsableCommand {
                 if try printer.print(event) == .stop { return }
             } catch WalError.Code.timedOut {
                 try printer.finish()
-                // Not for ever: an interruption is looked for in between.
+                // Not for ever: an interruption, and whether anybody still reads, is looked for in between.
+                if ProcessStream.output.isAbandoned { return }
                 if try !waitForMore(&follower, &printer) { return }
             }
         }
@@ -174,7 +177,7 @@ struct Cat: ParsableCommand {
                 return try printer.print(event)
             })
         try printer.finish()
-        if holes > 0 { throw Exit.refused }
+        if holes > 0 { throw Exit.damage }
     }
 }
 

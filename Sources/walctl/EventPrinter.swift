@@ -5,6 +5,8 @@ import WalPlatform
 struct EventPrinter: ~Copyable {
     enum Form {
         case raw
+        /// As it is, but for what a terminal would obey.
+        case readable
         case json
         case hex
     }
@@ -32,6 +34,7 @@ struct EventPrinter: ~Copyable {
         try event.payload.withUnsafeBytes { (payload) throws(ProcessStream.Failure) in
             switch form {
             case .raw: try output.append(payload)
+            case .readable: try output.appendReadable(payload)
             case .hex:
                 try output.appendDecimal(lsn.rawValue)
                 try output.append(UInt8(ascii: " "))

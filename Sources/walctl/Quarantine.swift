@@ -21,7 +21,7 @@ func quarantinedFiles(of log: String) throws -> [QuarantinedFile] {
         }
     } catch let error as StorageError {
         if error.errno == ErrorNumber.notFound { return [] }
-        throw ToolError(message: "can't list the quarantine: \(error)", exit: Exit.refused)
+        throw error.wal("list the quarantine")
     }
 }
 

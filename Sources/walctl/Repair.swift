@@ -57,7 +57,7 @@ struct Repair: ParsableCommand {
             let left = report.findings.filter { $0.kind == .corruption && $0.error != recovery.damage }
             try printOutput(
                 json ? Self.json(recovery, left, dryRun: dryRun).text : Self.text(recovery, left, dryRun: dryRun))
-            if !left.isEmpty || dryRun && recovery.damage != nil { throw Exit.refused }
+            if !left.isEmpty || dryRun && recovery.damage != nil { throw Exit.damage }
         }
     }
 

@@ -35,7 +35,7 @@ struct Verify: ParsableCommand {
                 throw error
             }
             try printOutput(json ? report.json.text : report.text)
-            if !report.isIntact { throw Exit.refused }
+            if !report.isIntact { throw Exit.damage }
         }
     }
 }

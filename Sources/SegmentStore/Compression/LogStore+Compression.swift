@@ -11,10 +11,12 @@ package struct CompressionPass {
     /// Raw bytes done and in all; each counts twice, once for packing it and once for reading it back.
     package var progress: (done: UInt64, total: UInt64)
     private var finished: UInt64 = 0
+    private let sizes: [UInt64]
 
     init(_ settings: Compression, _ segments: [Segment], sizes: [UInt64]) {
         self.settings = settings
         self.segments = segments
+        self.sizes = sizes
         progress = (0, 2 * sizes.reduce(0, +))
     }
 
@@ -23,7 +25,9 @@ package struct CompressionPass {
     }
 
     mutating func next() {
-        finished = progress.done
+        // Also where it was left out, or given up half-way.
+        finished += 2 * sizes[position]
+        progress.done = min(finished, progress.total)
         position += 1
         hasBegun = false
     }
@@ -64,7 +68,8 @@ extension LogStore {
         try checkUsable()
         try settings.validate(indexSpacing: 0)
         let segments = candidates(settings).filter { segment in segment.info.withLock { !$0.isCompressed } }
-        let sizes = segments.map { segment in segment.info.withLock { $0.rawSize } ?? options.segmentSize }
+        // One whose size can't be had now will fail when its turn comes, and say why then.
+        let sizes = segments.map { segment in (try? facts(of: segment))?.bytes ?? 0 }
         return CompressionPass(settings, Array(segments), sizes: sizes)
     }
 

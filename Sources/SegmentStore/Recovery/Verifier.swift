@@ -138,6 +138,14 @@ struct Verifier {
                     .corrupted, "the seek table of the compressed segment is damaged; no event is concerned",
                     path: segment.path))
         }
+        if reader.isDictionaryHeadDamaged {
+            add(
+                .derivable,
+                WalError(
+                    .corrupted,
+                    "the header of the dictionary in the compressed segment is damaged, so that zstd -d can't unpack it; no event is concerned",
+                    path: segment.path, offset: 0))
+        }
         if let (chain, before) = previous { checkPredecessor(reader, chain, before) }
         var chain = FrameChain(reader.header)
         var tally = SegmentTally(spacing: reader.header.indexSpacing)
@@ -162,6 +170,9 @@ struct Verifier {
         }
         if chain.nextLSN <= last, let next, next.sequence > segment.sequence + 1 {
             add(.corruption, missing(chain.nextLSN...last))
+            try checkFooter(reader, tally, chain)
+            // What comes behind the hole continues a file that is not there.
+            return nil
         } else if chain.nextLSN <= last, next != nil {
             add(
                 .corruption,

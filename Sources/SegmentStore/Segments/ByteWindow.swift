@@ -14,6 +14,8 @@ package final class ByteWindow {
     /// Holds a frame of the usual size: who looks for one event reads no more.
     private static let firstRead = 80 << 10
     private static let firstReads = 2
+    /// The buffer of whoever follows the end of a file, where there is never much to be read.
+    private static let smallRead = 16 << 10
 
     private let source: Source
     private var keepsRest = false
@@ -131,7 +133,7 @@ package final class ByteWindow {
         let wanted = Int(min(UInt64(max(count, size)), limit - offset))
         // Less than what is asked for, or there were nothing to read.
         let kept = keepsRest && offset > start && offset < start + UInt64(filled) ? filled - Int(offset - start) : 0
-        keep(kept, room: max(wanted, Int(min(UInt64(size), limit))))
+        keep(kept, room: wanted <= Self.smallRead ? Self.smallRead : max(wanted, Int(min(UInt64(size), limit))))
         start = offset
         filled = kept
         filled += try read(file, upTo: wanted)
@@ -144,6 +146,14 @@ package final class ByteWindow {
     private func read(_ file: any StorageFile, upTo end: Int) throws(StorageError) -> Int {
         try file.read(
             at: start + UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<end]))
+    }
+
+    /// Frees the buffer if it is large. What was returned is not valid any more.
+    func rest() {
+        guard buffer.count > Self.smallRead else { return }
+        buffer.deallocate()
+        buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        (start, filled) = (0, 0)
     }
 
     /// Moves the last bytes of the buffer to its front, and makes room for more in all.

@@ -8,7 +8,7 @@ extension LogCursor {
         if let known, let reader = open(known, access: access) { return reader }
         let reader = try SegmentReader.open(
             segment, from: wanted, since: times?.since, next: next, headers: headers, identity: store.identity,
-            access: access
+            access: access, sharing: follows ? store.followed : nil
         ) {
             blocks()
         }

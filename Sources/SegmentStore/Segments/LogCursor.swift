@@ -152,7 +152,7 @@ package struct LogCursor: ~Copyable {
     }
 
     /// Begins behind an event that was given out by another cursor.
-    mutating func begin(after position: Position) {
+    package mutating func begin(after position: Position) {
         epoch = position.epoch
         incarnation = position.incarnation
     }
@@ -243,6 +243,8 @@ package struct LogCursor: ~Copyable {
         do throws(WalError) {
             opened = try open(segment, next: next, access: grows ? .read : access)
         } catch {
+            // Dropped by another process, or since the cursor looked: only here it is known which events were to come.
+            if error.code == .truncated, error.lsns == nil { throw truncatedAway(wanted, upTo: next?.base) }
             throw concerningAll(of: segment, next, error)
         }
         if let entry = opened.entry, entry.lsn > wanted {
@@ -291,10 +293,16 @@ package struct LogCursor: ~Copyable {
         return found
     }
 
-    private func truncatedAway(_ lsn: UInt64) -> WalError {
-        WalError(
-            .truncated, "LSN \(lsn) was truncated away; the oldest event kept is \(store.firstLSN)",
-            path: store.directory, lsns: LSN(lsn)...LSN(max(lsn, store.firstLSN - 1)))
+    /// - Parameter next: where the segment ends that is gone.
+    private func truncatedAway(_ lsn: UInt64, upTo next: UInt64? = nil) -> WalError {
+        var first = max(store.firstLSN, next ?? 0)
+        // Of a log that another process writes, the store knows the low mark of its last look.
+        if store.options.readOnly, case .found(let superblock, _, _)? = try? headers.superblock() {
+            first = max(first, superblock.firstLSN)
+        }
+        return WalError(
+            .truncated, "LSN \(lsn) was truncated away; the oldest event kept is \(first)",
+            path: store.directory, lsns: LSN(lsn)...LSN(max(lsn, first - 1)))
     }
 
     /// Goes on behind the end of a segment. Where the next one says of it something else than was read, one of the two is not

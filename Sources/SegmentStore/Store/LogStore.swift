@@ -68,6 +68,8 @@ package final class LogStore: Sendable {
     let checkpointDesk = CheckpointDesk()
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
+    /// Segments as followers have them open.
+    let followed = SharedFiles()
     let retentionClock: RetentionClock
 
     /// What the last look at the log's end found; moves on with `refresh`.

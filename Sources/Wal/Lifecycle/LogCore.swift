@@ -23,6 +23,7 @@ final class LogCore: Sendable {
     var maintenanceLock: FairLock { store.maintenanceLock }
     let retainer: Retainer
     let consumers = Consumers()
+    let followDesk = FollowDesk()
     /// Of a log that another process writes.
     let poller: TailPoller?
     /// Set before the phase says closed: all that was accepted is on stable storage, and can be read to its end.
@@ -258,7 +259,8 @@ final class LogCore: Sendable {
         }
     }
 
-    func shutdown(timeout: Duration?) throws(WalError) {
+    /// - Parameter fromConsumer: whether a consumer of this log waits for it: then the log need only be drained.
+    func shutdown(timeout: Duration?, fromConsumer: Bool) throws(WalError) {
         if options.readOnly || queue.isForked { return try close() }
         let deadline = timeout.map { timeout in
             let (sum, overflow) = SystemClock.monotonicNanoseconds().addingReportingOverflow(
@@ -274,7 +276,7 @@ final class LogCore: Sendable {
             }
         }
         let attempts = signals.diskFullAttempts.load(ordering: .acquiring)
-        consumers.limit(to: timeout?.wholeNanoseconds)
+        consumers.limit(to: timeout?.wholeNanoseconds, byConsumer: fromConsumer)
         if queue.advance(to: .draining) { hub?.post(.lifecycle(.draining)) }
         if queue.phase == .failed { return try shutdownFailed() }
         queue.requestRetry()
@@ -282,14 +284,17 @@ final class LogCore: Sendable {
         signals.wakeEverybody()
         let signals = self.signals
         let queue = self.queue
+        let consumers = self.consumers
         let isClosed = waitForEnd(until: deadline) {
             queue.phase != .failed && signals.diskFullAttempts.load(ordering: .acquiring) == attempts
+                && !(fromConsumer && consumers.areAwaited)
         }
         if isClosed {
             if let error = endError.value { throw error }
             return
         }
         if queue.phase == .failed { return try shutdownFailed() }
+        if fromConsumer, consumers.areAwaited { return }
         if signals.diskFullAttempts.load(ordering: .acquiring) != attempts, let error = signals.diskFull.value {
             throw error
         }
