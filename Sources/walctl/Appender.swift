@@ -29,18 +29,6 @@ struct Appender: ~Copyable {
         batch.isEmpty || batch.byteCount + EventBatch.size(of: event.count, meta: meta?.count) <= log.largestUnit
     }
 
-    /// The most bytes an event may have.
-    var longestPayload: Int { log.largestPayload(meta: meta?.count) }
-    /// The most bytes that a batch may take in the log.
-    var largestUnit: Int { log.largestUnit }
-    /// How many events the batch under way has.
-    var batched: Int { batch.count }
-
-    /// Whether the batch under way can take one more event. An event that goes alone was measured by the reader.
-    func hasRoom(for event: UnsafeRawBufferPointer) -> Bool {
-        batch.isEmpty || batch.byteCount + EventBatch.size(of: event.count, meta: meta?.count) <= log.largestUnit
-    }
-
     /// Whether to read more: asked before each read, which may block. Returns false after an interruption.
     mutating func mayRead(_ stream: ProcessStream) -> Bool {
         let summary = summary

@@ -105,7 +105,7 @@ extension LogStore {
         guard options.readOnly else { return false }
         let hasMoved: Bool
         do {
-            hasMoved = try lookAgain()
+            hasMoved = try takeIn()
         } catch {
             // What has become of the directory says more than what could not be found in it.
             try checkWhereabouts()
@@ -131,7 +131,7 @@ extension LogStore {
         }
     }
 
-    private func lookAgain() throws(WalError) -> Bool {
+    private func takeIn() throws(WalError) -> Bool {
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in
             if let moved = refreshForward(&state) { return moved }
