@@ -115,7 +115,14 @@ package struct Quarantine: Sendable {
 
     /// Moves a whole file into the folder, durably. Returns its name there.
     package func move(_ name: String, tag: UInt32) throws(StorageError) -> String {
-        let target = "\(name).\(tag)"
+        // Never over a file that an earlier repair has put there.
+        let taken = Set(try storage.list(folder))
+        var target = "\(name).\(tag)"
+        var number = 1
+        while taken.contains(target) {
+            number += 1
+            target = "\(name).\(tag).\(number)"
+        }
         try storage.rename(directory + "/" + name, to: folder + "/" + target)
         try storage.syncDirectory(folder)
         try storage.syncDirectory(directory)

@@ -43,6 +43,7 @@ package struct RecoveryApply {
 
     private mutating func apply() throws(StorageError) -> Result {
         let known = try openSuperblock()
+        try giveUp()
         if let known { try confirm(known) }
         try confirmFooters()
         var superblock = plan.superblock
@@ -79,6 +80,15 @@ package struct RecoveryApply {
 
     private func path(_ name: String) -> String { directory + "/" + name }
 
+    /// What lies before the new low mark is put aside first: once the superblock says that the log begins behind it, it would be
+    /// removed. A stop in between leaves a log that lacks some of it, which the same repair goes on with.
+    private mutating func giveUp() throws(StorageError) {
+        guard !plan.givenUp.isEmpty else { return }
+        try quarantine.prepare()
+        let tag = max(plan.superblock.epoch, plan.newestEpoch) + 1
+        for name in plan.givenUp { quarantined.append(try quarantine.move(name, tag: tag)) }
+    }
+
     /// The superblock of a log that has one.
     private func openSuperblock() throws(StorageError) -> SuperblockFile? {
         guard !plan.isNew, !plan.mustRebuildSuperblock else { return nil }
@@ -90,7 +100,8 @@ package struct RecoveryApply {
     private mutating func confirm(_ file: SuperblockFile) throws(StorageError) {
         // Between the writes of its slots, as far as can be seen; a log that pads is made sure of in any case.
         if plan.superblockSlot != nil || options.padding != .none {
-            try file.confirm(plan.superblock, rewriting: plan.otherSlotIsWhole ? plan.superblockSlot : nil)
+            let found = plan.superblockAsRead ?? plan.superblock
+            try file.confirm(found, rewriting: plan.otherSlotIsWhole ? plan.superblockSlot : nil)
         }
         // Segments below the low mark go because the superblock says so: were it lost after the files, the log would miss them.
         let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }

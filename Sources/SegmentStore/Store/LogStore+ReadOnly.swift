@@ -18,6 +18,10 @@ extension LogStore {
             written: plan.end, active: nil)
         store.durable.store(plan.knownDurableLSN, ordering: .releasing)
         store.syncState.withLock { $0.tail = TailPlace(plan, catalog) }
+        if plan.damage != nil {
+            let firstLSN = (plan.superblockAsRead ?? plan.superblock).firstLSN
+            store.setAside.withLock { $0 = (plan.front + plan.segments + plan.discarded, firstLSN) }
+        }
         return store
     }
 

@@ -75,6 +75,9 @@ package final class LogStore: Sendable {
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
 
+    /// Of a log opened for reading that is damaged: all segment files, those that recovery does not come to included.
+    let setAside = Guarded<(segments: [RecoveryPlan.Found], firstLSN: UInt64)>(([], 0))
+
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
     let durable: Atomic<UInt64>

@@ -43,6 +43,11 @@ public struct RecoveryReport: Sendable, Hashable {
     public var removed: [String]
     /// The damage, if any was found.
     public var damage: WalError?
+    /// The events that point-in-time recovery found missing, or gave up: what is left of them is in the quarantine folder.
+    public var lost: [ClosedRange<LSN>] = []
+    /// What the superblock says that the segments show to be otherwise, as where one of the two was restored from another copy
+    /// of the log. No event is concerned, and the next open for writing mends it.
+    public var contradictions: [WalError] = []
     /// The rows of the recovery table it came to.
     package var rows = RecoveryRows()
 }

@@ -8,6 +8,8 @@ package struct StoreOptions: Sendable {
     /// Reads everything even where the end of the log looks well, so that damage in an old segment is found too: refused, or
     /// cut off by point-in-time recovery. Costs the whole log.
     package var deepRecovery = false
+    /// Which side of a hole point-in-time recovery keeps; nil: it refuses where there are events on both.
+    package var keep: RecoveryKeep?
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
     package var readOnly = false
@@ -49,6 +51,15 @@ public enum RecoveryMode: Sendable, Hashable {
     /// All events before the damage are kept; the rest goes to the quarantine folder, and the report says what was
     /// lost.
     case pointInTime
+}
+
+/// Which side of a hole in a log point-in-time recovery keeps. The other one goes to the quarantine folder.
+public enum RecoveryKeep: Sendable, Hashable {
+    /// The events before it: the log is cut there. The LSNs behind the cut are given out again, under a higher epoch.
+    case older
+    /// The events behind it: the log begins there, and its LSNs go on. Also has a damaged frame's segment, and what lies before
+    /// it, given up rather than what lies behind.
+    case newer
 }
 
 /// What the store takes from outside, so that a run on a simulated disk is repeatable.
