@@ -52,6 +52,11 @@ extension WriteAheadLog {
         ///
         /// The default is false.
         public var deepRecovery = false
+        /// Which side of missing or damaged segments point-in-time recovery keeps, where there are events on both.
+        ///
+        /// The default, nil, refuses where segments are missing between others, and keeps what comes before damage of another
+        /// kind. Where nothing comes before it, what comes behind is kept in any case.
+        public var recoveryKeep: RecoveryKeep?
         /// The LSN of the first event of a new log; ignored for an existing one.
         ///
         /// The default is 1.
@@ -178,6 +183,7 @@ extension WriteAheadLog.Options {
         store.padding = padding
         store.recovery = recovery
         store.deepRecovery = deepRecovery
+        store.keep = recoveryKeep
         store.startLSN = startLSN.rawValue
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing

@@ -25,7 +25,7 @@ struct Info: ParsableCommand {
     func run() throws {
         try reportingErrors {
             // Damage must not keep people from looking: a read-only open with this mode only plans, and changes nothing.
-            let log = try openForReading(log.log, recovery: .pointInTime)
+            let log = try openForReading(log.log, acrossDamage: true)
             let checkpoints = try log.checkpoints()
             let standings = try standings(of: checkpoints, in: log)
             let facts = LogFacts(
@@ -107,6 +107,8 @@ struct LogFacts {
         ]
         lines += quarantine.map { "            \(printable($0.name))  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
+        lines += recovery.lost.map { "lost        \(lsnRange($0))" }
+        lines += recovery.contradictions.map { "note        \($0)" }
         if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, standings) }
         lines += [
             "", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file"),
