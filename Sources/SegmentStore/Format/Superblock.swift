@@ -114,13 +114,13 @@ package struct Superblock: Sendable, Hashable {
         let lsns = 1...LSN.max.rawValue
         guard lsns.contains(firstLSN), lsns.contains(activeBase), lsns.contains(watermark.segment),
             watermark.lsn >= watermark.segment - 1, watermark.lsn <= lsns.upperBound
-        else { throw .impossible("LSNs") }
+        else { throw .impossible("positions") }
         guard firstSequence > 0, activeSequence >= firstSequence, activeSequence < Layout.counterLimit,
             sealedBelow < Layout.counterLimit, generation < Layout.counterLimit
-        else { throw .impossible("sequence numbers or generation") }
+        else { throw .impossible("positions") }
         guard watermark.offset >= UInt64(Layout.blockSize), watermark.offset <= Layout.segmentSizeMax,
             watermark.offset % UInt64(Layout.frameAlignment) == 0
-        else { throw .impossible("the watermark's offset \(watermark.offset)") }
+        else { throw .impossible("positions") }
         // A decided cut has the watermark put to the start of the segment it goes through.
         guard cutKind == .none || (cut <= lsns.upperBound && cut >= watermark.segment - 1) else {
             throw .impossible("cut")

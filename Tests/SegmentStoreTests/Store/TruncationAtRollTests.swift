@@ -108,7 +108,7 @@ import WalSimulation
                 let report = try log.store.applyRetention(policy)
                 for passed in report.passed { #expect(passed.lost.upperBound < report.firstLSN) }
             } catch {
-                #expect((error as? WalError)?.code == .failed)
+                #expect(error.code == .failed)
             }
             _ = try? log.store.retentionPlan(policy)
             try log.store.abandon()
