@@ -40,7 +40,9 @@ final class Retainer: Sendable {
             // What another policy than the log's own holds back is nothing to come back to.
             isHeld.store(policy == schedule?.policy ? !report.held.isEmpty : wasHeld, ordering: .releasing)
             // Under the lock, so that passes are told in their order.
-            if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
+            if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil
+                || !report.ageDoubts.isEmpty
+            {
                 hub?.post(.retained(report))
             }
             return report
