@@ -52,6 +52,18 @@ package enum SystemClock {
         return start
     }()
 
+    /// Time since this process first asked, that in which the machine sleeps included; never goes back.
+    package static func elapsedNanoseconds() -> Int64 { read(sleepingClock).since(sleepingStart) }
+
+    #if os(Linux) || os(Android)
+    private static let sleepingClock = CLOCK_BOOTTIME
+    #else
+    // Apple's counts the time asleep.
+    private static let sleepingClock = CLOCK_MONOTONIC
+    #endif
+
+    private static let sleepingStart = read(sleepingClock)
+
     /// Blocks the calling thread for at least that long.
     package static func sleep(nanoseconds: Int64) {
         let deadline = monotonicNanoseconds().addingClamped(nanoseconds)

@@ -1,3 +1,5 @@
+import CWalPlatform
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Glibc)
@@ -28,10 +30,10 @@ package struct ProcessStream: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Opens a file for reading.
-    package init(reading path: String) throws(Failure) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 { throw Failure(errno: errno) }
+    /// Opens a file for reading. Its descriptor is none of the standard ones, whatever the program was started without.
+    package init(reading path: FilePath) throws(Failure) {
+        descriptor = path.withPlatformString { wal_open_at(AT_FDCWD, $0, O_RDONLY | O_CLOEXEC, 0) }
+        if descriptor < 0 { throw Failure(errno: -descriptor) }
     }
 
     /// Whether somebody looks at it.
@@ -42,6 +44,12 @@ package struct ProcessStream: Sendable {
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         // An error is left to the read to report, an interruption to the caller to notice.
         return poll(&request, 1, milliseconds) != 0
+    }
+
+    /// Whether it is a pipe, or a terminal, with nobody at the other end any more.
+    package var isAbandoned: Bool {
+        var request = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&request, 1, 0) > 0 && Int32(request.revents) & Int32(POLLERR | POLLHUP) != 0
     }
 
     /// Reads what is there, waiting for at least one byte; 0 at the end. Not retried when a signal interrupts it.

@@ -9,10 +9,12 @@ struct Append: ParsableCommand {
         discussion: """
             Each line of the files, or of standard input, becomes one event, without its newline. Bytes behind the last \
             newline of a file are an event too. A line may be empty, hold any bytes, and be as long as a segment has room \
-            for. "-" stands for standard input.
+            for; a longer one, or a batch that no segment can hold, ends the command as soon as it can't fit. "-" stands for \
+            standard input.
 
-            All events are on stable storage when the command ends. Ctrl-C stops reading, makes durable what was read, \
-            prints the summary and exits with 130.
+            All events are on stable storage when the command ends. Ctrl-C, SIGTERM and SIGHUP stop reading, make durable \
+            what was read, print the summary and exit with 130; so does the end of the terminal, unless nohup keeps it off. \
+            After an error the summary is on standard error.
 
             EXAMPLES
               walctl append orders.wal orders.jsonl
@@ -73,9 +75,10 @@ struct Append: ParsableCommand {
             if let mode { options.filePermissions = mode.permissions }
             if let padding { options.padding = .sector(padding.bytes) }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
-            let log = try WriteAheadLog.open(at: log.log, options: options)
+            let log = try WriteAheadLog.open(at: log.path, options: options)
+            tellLeftovers(log.recovery)
             ProcessSignals.catchInterrupts()
-            var appender = Appender(log: log, batchCount: batch, meta: meta)
+            var appender = Appender(log: log, batchCount: batch, meta: meta.map(RawArguments.bytes))
             do {
                 for file in files.isEmpty ? ["-"] : files where !ProcessSignals.wasInterrupted {
                     try append(file, with: &appender)
@@ -96,35 +99,54 @@ struct Append: ParsableCommand {
     /// Finds a mistyped name before the first event is written, not after the last file but one.
     private func checkReadable(_ file: String) throws {
         do {
-            let stream = try ProcessStream(reading: file)
+            let stream = try ProcessStream(reading: RawArguments.path(file))
             defer { stream.closeAfterReading() }
             // A directory opens, and fails only when read.
             _ = try stream.read(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
         } catch {
-            throw ToolError.cantRead(file, error)
+            throw ToolError.cantRead(RawArguments.text(file), error)
         }
     }
 
     private func append(_ file: String, with appender: inout Appender) throws {
         let stream: ProcessStream
         do {
-            stream = file == "-" ? .input : try ProcessStream(reading: file)
+            stream = file == "-" ? .input : try ProcessStream(reading: RawArguments.path(file))
         } catch {
-            throw ToolError.cantRead(file, error)
+            throw ToolError.cantRead(RawArguments.text(file), error)
         }
         defer { if file != "-" { stream.closeAfterReading() } }
-        var reader = EventReader(stream, framing: lengthPrefixed ? .lengthPrefixed : .lines)
+        let name = file == "-" ? "standard input" : RawArguments.text(file)
+        var reader = EventReader(
+            stream, framing: lengthPrefixed ? .lengthPrefixed : .lines, longest: appender.longestPayload)
         do {
             while let event = try reader.next(refill: { appender.mayRead(stream) }) {
+                if !appender.hasRoom(for: event) {
+                    throw WalError(
+                        .tooLarge,
+                        "with \(described(reader.place, of: name)) the batch, which has \(counted(appender.batched, "event")), "
+                            + "would take more than the \(appender.largestUnit) bytes that a segment can hold; give a smaller "
+                            + "--batch, or see --segment-size")
+                }
                 try appender.append(event)
             }
         } catch EventReader.Failure.read(let failure) {
-            throw ToolError.cantRead(file, failure)
+            throw ToolError.cantRead(name, failure)
         } catch EventReader.Failure.truncatedEvent(let missing) {
             throw ToolError(
-                message: "\(file) ends within an event, \(counted(missing, "byte")) short; all before it was appended",
-                exit: Exit.noInput)
+                message: "\(name) ends within event \(reader.place.number) (at byte \(reader.place.offset)), "
+                    + "\(counted(missing, "byte")) short; all before it was appended",
+                exit: Exit.notFound)
+        } catch EventReader.Failure.tooLong(let length) {
+            throw WalError(
+                .tooLarge,
+                "\(described(reader.place, of: name)) has \(length.map { "\($0) bytes, " } ?? "")more than the "
+                    + "\(appender.longestPayload) bytes that an event in a segment can have; see --segment-size")
         }
+    }
+
+    private func described(_ place: EventReader.Place, of name: String) -> String {
+        "\(lengthPrefixed ? "event" : "line") \(place.number) of \(name) (from byte \(place.offset) on)"
     }
 
     /// After an error: keeps what was accepted, says how much that is, and passes the error on.
@@ -135,7 +157,7 @@ struct Append: ParsableCommand {
             durable = log.durableLSN
         } catch let failure {
             if failure != (error as? WalError) { complain(failure.description) }
-            try? log.close()
+            do throws(WalError) { try log.close() } catch { complain(error.description) }
         }
         complain("\(counted(appended.events, "event")) appended before the error; durable up to LSN \(durable)")
         throw error

@@ -11,10 +11,22 @@ struct Appender: ~Copyable {
     var summary = AppendSummary()
     var progress = Progress()
 
-    init(log: WriteAheadLog, batchCount: Int, meta: String?) {
+    init(log: WriteAheadLog, batchCount: Int, meta: [UInt8]?) {
         self.log = log
         self.batchCount = batchCount
-        self.meta = meta.map { Array($0.utf8) }
+        self.meta = meta
+    }
+
+    /// The most bytes an event may have.
+    var longestPayload: Int { log.largestPayload(meta: meta?.count) }
+    /// The most bytes that a batch may take in the log.
+    var largestUnit: Int { log.largestUnit }
+    /// How many events the batch under way has.
+    var batched: Int { batch.count }
+
+    /// Whether the batch under way can take one more event. An event that goes alone was measured by the reader.
+    func hasRoom(for event: UnsafeRawBufferPointer) -> Bool {
+        batch.isEmpty || batch.byteCount + EventBatch.size(of: event.count, meta: meta?.count) <= log.largestUnit
     }
 
     /// Whether to read more: asked before each read, which may block. Returns false after an interruption.
@@ -52,7 +64,8 @@ struct Appender: ~Copyable {
 
     private mutating func appendBatch() throws(WalError) {
         let (count, bytes) = (batch.count, batchBytes)
-        var full = EventBatch(capacity: batch.byteCount + batch.byteCount / 8)
+        // Room for the next of its kind at once, but no memory for what no segment can hold.
+        var full = EventBatch(capacity: min(batch.byteCount + batch.byteCount / 8, log.largestUnit))
         swap(&full, &batch)
         batchBytes = 0
         summary.add(events: count, bytes: bytes, last: try log.append(full))

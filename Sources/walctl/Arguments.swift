@@ -85,6 +85,9 @@ struct LSNArgument: ExpressibleByArgument {
 struct LogArgument: ParsableArguments {
     @Argument(help: "The log's directory.", completion: .directory)
     var log: String
+
+    /// As it was given, byte for byte.
+    var path: FilePath { RawArguments.path(log) }
 }
 
 /// Splits "64MiB" into 64 and "MiB"; nil if there are no digits in front, or too many.

@@ -8,7 +8,8 @@ struct Cat: ParsableCommand {
         abstract: "Print the events of a log, oldest first.",
         discussion: """
             Each event is printed as it is, and a newline behind it: what append read from a file of lines comes back \
-            byte for byte, except that a last line without a newline gets one. Ends at the newest event of its start, \
+            byte for byte, except that a last line without a newline gets one. On a terminal, control characters and bytes that \
+            are not UTF-8 are shown as escapes, such as \\x1b. Ends at the newest event of its start, \
             also while another process writes; with --follow it goes on with the events to come, each once it is durable, \
             until the writer's log is gone, a limit is reached, or Ctrl-C.
 
@@ -20,8 +21,9 @@ struct Cat: ParsableCommand {
             meta and key if it has them. Bytes that are not UTF-8 are given in base64, and "encoding" ("metaEncoding", \
             "keyEncoding") says so. With --hex, each line has the LSN and the payload in hexadecimal digits.
 
-            Damage ends the output with an error behind the last whole event before it. With --salvage the files are read \
-            without regard to what the log says about itself, and events behind the damage are printed too.
+            Damage of any kind, such as a missing segment, ends the output with an error behind the last whole event before \
+            it, and the exit code is 1. With --salvage the files are read without regard to what the log says about itself, \
+            and events behind the damage are printed too.
 
             EXAMPLES
               walctl cat orders.wal > orders.jsonl
@@ -84,13 +86,16 @@ struct Cat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             var printer = EventPrinter(
-                form: json ? .json : hex ? .hex : .raw, last: to?.lsn ?? .max, limit: limit ?? .max)
+                form: json ? .json : hex ? .hex : ProcessStream.output.isTerminal ? .readable : .raw,
+                last: to?.lsn ?? .max, limit: limit ?? .max)
             if salvage { return try printReadable(&printer) }
-            let log = try openForReading(log.log)
+            // Damage keeps no event before it from being printed, wherever opening finds it.
+            let log = try openForReading(log.path, acrossDamage: true)
+            let damage = log.recovery.damage
             if limit != 0 {
                 do {
                     let start = try start(in: log)
-                    if follow {
+                    if follow, damage == nil {
                         try printFollowing(log, from: start, &printer)
                     } else {
                         try log.replay(from: start, since: since?.time, until: until?.time) {
@@ -100,11 +105,13 @@ struct Cat: ParsableCommand {
                 } catch let error as WalError {
                     // What was read before the damage has been promised by the order of the log: print it first.
                     try printer.finish()
-                    throw error
+                    // Where an event lies behind the damage that is the reason, and not that it is beyond the end.
+                    throw error.code == .notYetWritten ? damage ?? error : error
                 }
             }
             try printer.finish()
             try log.close()
+            if let damage, !printer.isComplete { throw damage }
             if follow, ProcessSignals.wasInterrupted { throw Exit.interrupted }
         }
     }
@@ -132,7 +139,8 @@ struct Cat: ParsableCommand {
                 if try printer.print(event) == .stop { return }
             } catch WalError.Code.timedOut {
                 try printer.finish()
-                // Not for ever: an interruption is looked for in between.
+                // Not for ever: an interruption, and whether anybody still reads, is looked for in between.
+                if ProcessStream.output.isAbandoned { return }
                 if try !waitForMore(&follower, &printer) { return }
             }
         }
@@ -157,7 +165,7 @@ struct Cat: ParsableCommand {
         let last = to?.lsn ?? .max
         var holes = 0
         try WriteAheadLog.salvage(
-            at: FilePath(log.log),
+            at: log.path,
             hole: { hole in
                 if let lsns = hole.lsns, lsns.upperBound < first || lsns.lowerBound > last { return }
                 complain("a hole: \(hole)")
@@ -169,15 +177,21 @@ struct Cat: ParsableCommand {
                 return try printer.print(event)
             })
         try printer.finish()
-        if holes > 0 { throw Exit.refused }
+        if holes > 0 { throw Exit.damage }
     }
 }
 
 /// Opens a log that must exist, without taking it from its writer.
-func openForReading(_ path: String, recovery: RecoveryMode = .strict) throws(WalError) -> WriteAheadLog {
+///
+/// - Parameter acrossDamage: opens it also where a writer would be refused, up to the damage; `recovery.damage` says what it is.
+func openForReading(_ path: FilePath, acrossDamage: Bool = false) throws(WalError) -> WriteAheadLog {
     var options = WriteAheadLog.Options()
     options.readOnly = true
     options.createIfMissing = false
-    options.recovery = recovery
+    if acrossDamage {
+        // A read-only open with this mode only plans, and changes nothing.
+        options.recovery = .pointInTime
+        options.recoveryKeep = .older
+    }
     return try WriteAheadLog.open(at: path, options: options)
 }

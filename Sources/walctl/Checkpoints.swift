@@ -11,27 +11,35 @@ struct Checkpoints: ParsableCommand {
             A checkpoint is the named position of a consumer: the last event it has processed, and, if it likes, its own \
             state. Retention keeps what a checkpoint has not yet processed.
 
-              walctl checkpoint LOG list             all of them, and how far each is behind
-              walctl checkpoint LOG get NAME         one of them; with --state its state alone, byte for byte
-              walctl checkpoint LOG set NAME --lsn N [--state-file FILE]
-              walctl checkpoint LOG remove NAME
+              walctl checkpoint list LOG             all of them, and how far each is behind
+              walctl checkpoint get LOG NAME         one of them; with --state its state alone, byte for byte
+              walctl checkpoint set LOG NAME --lsn N [--state-file FILE]
+              walctl checkpoint remove LOG NAME
 
-            list and get also work while another process writes to the log. Names are 1 to 100 of a-z, 0-9, ".", "_" and "-".
+            list and get also work while another process writes to the log. Names are 1 to 100 of a-z, 0-9, ".", "_" and "-". \
+            The log may also come before the word for what to do, as in "checkpoint LOG list".
+
+            "stale" stands for a checkpoint at an event that was cut off, or at one of another copy of the log; "above the end" \
+            for one at an event that the log doesn't have; "fell behind" for one whose next events were dropped. Its \
+            consumer will be refused until the checkpoint is set anew.
 
             EXAMPLES
-              walctl checkpoint orders.wal list --json
-              walctl checkpoint orders.wal set billing --lsn 125000
-              walctl checkpoint orders.wal get billing --state > billing.json
+              walctl checkpoint list orders.wal --json
+              walctl checkpoint set orders.wal billing --lsn 125000
+              walctl checkpoint get orders.wal billing --state > billing.json
             """)
 
     enum Action: String, ExpressibleByArgument, CaseIterable {
         case list, get, set, remove
     }
 
-    @OptionGroup var log: LogArgument
+    @Argument(
+        help: ArgumentHelp("What to do: list, get, set or remove.", valueName: "action"),
+        completion: .list(Action.allCases.map(\.rawValue)))
+    var first: String
 
-    @Argument(help: "What to do: list, get, set or remove.")
-    var action: Action
+    @Argument(help: ArgumentHelp("The log's directory.", valueName: "log"), completion: .directory)
+    var second: String
 
     @Argument(help: "The checkpoint's name; not for list.")
     var name: String?
@@ -50,7 +58,17 @@ struct Checkpoints: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// The word for what to do comes first; where it is none, the second, as it once was.
+    private var words: (action: Action, log: String)? {
+        if let action = Action(rawValue: first) { return (action, second) }
+        return Action(rawValue: second).map { ($0, first) }
+    }
+
     func validate() throws {
+        guard let (action, _) = words else {
+            throw ValidationError(
+                "The first word must be list, get, set or remove, and the second the log's directory.")
+        }
         if (name == nil) != (action == .list) {
             throw ValidationError(action == .list ? "list takes no name." : "\(action.rawValue) needs a name.")
         }
@@ -64,45 +82,50 @@ struct Checkpoints: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
+            guard let (action, log) = words else { return }
             switch (action, name) {
-            case (.get, let name?): try get(name)
-            case (.set, let name?): try set(name)
-            case (.remove, let name?): try remove(name)
-            default: try list()
+            case (.get, let name?): try get(log, name)
+            case (.set, let name?): try set(log, name)
+            case (.remove, let name?): try remove(log, name)
+            default: try list(log)
             }
         }
     }
 
-    private func list() throws {
-        let log = try openForReading(log.log)
+    private func list(_ path: String) throws {
+        let log = try openForReading(RawArguments.path(path))
         let checkpoints = try log.checkpoints()
-        let last = log.lastLSN
+        let standings = try standings(of: checkpoints, in: log)
         try log.close()
         try printOutput(
             json
-                ? JSON.array(checkpoints.map { $0.json(last: last) }).text
+                ? JSON.array(zip(checkpoints, standings).map { $0.json($1) }).text
                 : checkpoints.isEmpty
-                    ? "no checkpoints" : checkpointTable(checkpoints, last: last).joined(separator: "\n"))
-        if checkpoints.contains(where: { $0.damage != nil }) { throw Exit.refused }
+                    ? "no checkpoints" : checkpointTable(checkpoints, standings).joined(separator: "\n"))
+        if checkpoints.contains(where: { $0.damage != nil }) { throw Exit.damage }
     }
 
-    private func get(_ name: String) throws {
-        let log = try openForReading(log.log)
+    private func get(_ path: String, _ name: String) throws {
+        let log = try openForReading(RawArguments.path(path))
         let found = try log.checkpoint(name)
-        let last = log.lastLSN
+        let standing = try Standing(of: found.position, in: log)
         try log.close()
         if state {
             var output = OutputBuffer()
-            try output.append(found.state ?? [])
+            if ProcessStream.output.isTerminal {
+                try output.appendReadable(found.state ?? [])
+            } else {
+                try output.append(found.state ?? [])
+            }
             return try output.flush()
         }
-        try printOutput(json ? found.json(last: last).text : found.text(last: last))
+        try printOutput(json ? found.json(standing).text : found.text(standing))
     }
 
-    private func set(_ name: String) throws {
+    private func set(_ path: String, _ name: String) throws {
         guard let lsn else { return }
         let state = try stateFile.map { try readWhole($0, limit: Checkpoint.stateBytesMax) }
-        let position = try changing(log.log) { log in
+        let position = try changing(RawArguments.path(path)) { log in
             try log.saveCheckpoint(name, at: lsn.lsn, state: state)
             return try log.checkpoint(name).position
         }
@@ -115,8 +138,8 @@ struct Checkpoints: ParsableCommand {
                 : "checkpoint \(name) set to LSN \(lsn.lsn)")
     }
 
-    private func remove(_ name: String) throws {
-        try changing(log.log) { log in try log.removeCheckpoint(name) }
+    private func remove(_ path: String, _ name: String) throws {
+        try changing(RawArguments.path(path)) { log in try log.removeCheckpoint(name) }
         try printOutput(
             json ? JSON.object([("name", .string(name)), ("removed", .bool(true))]).text : "checkpoint \(name) removed")
     }
@@ -125,7 +148,7 @@ struct Checkpoints: ParsableCommand {
 /// The bytes of a file, or of standard input for "-".
 private func readWhole(_ file: String, limit: Int) throws -> [UInt8] {
     do {
-        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: file)
+        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: RawArguments.path(file))
         defer { if file != "-" { stream.closeAfterReading() } }
         var bytes: [UInt8] = []
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
@@ -139,54 +162,4 @@ private func readWhole(_ file: String, limit: Int) throws -> [UInt8] {
         throw ToolError.cantRead(file, error)
     }
     throw ToolError(message: "\(file) is larger than the \(limit) bytes a checkpoint can hold", exit: Exit.usage)
-}
-
-/// Lines for people: a head, and one for each checkpoint.
-func checkpointTable(_ checkpoints: [CheckpointInfo], last: LSN) -> [String] {
-    let width = max(10, checkpoints.reduce(0) { max($0, $1.name.count) })
-    func row(_ name: String, _ lsn: String, _ behind: String, _ state: String, _ time: String) -> String {
-        name + String(repeating: " ", count: max(0, width - name.count)) + padded(lsn, 13) + padded(behind, 13)
-            + padded(state, 11) + "  " + time
-    }
-    return [row("checkpoint", "LSN", "behind", "state", "saved")]
-        + checkpoints.map { info in
-            guard let position = info.position else { return "\(info.name)  damaged: \(info.damage?.message ?? "")" }
-            return row(
-                info.name, "\(position.lsn)", "\(eventsBehind(position, last))",
-                info.stateBytes.map { naturalSize(UInt64($0)) } ?? "-",
-                info.time.map(timestamp) ?? "-")
-        }
-}
-
-/// How many events a consumer has still to process.
-private func eventsBehind(_ position: Position, _ last: LSN) -> UInt64 {
-    last > position.lsn ? last.rawValue - position.lsn.rawValue : 0
-}
-
-extension CheckpointInfo {
-    func json(last: LSN) -> JSON {
-        .object([
-            ("name", .string(name)), ("lsn", position.map { .unsigned($0.lsn.rawValue) } ?? .null),
-            ("position", position.map { .string("\($0)") } ?? .null),
-            ("behind", position.map { .unsigned(eventsBehind($0, last)) } ?? .null),
-            ("time", time.map { .string(timestamp($0)) } ?? .null),
-            ("stateBytes", stateBytes.map { .integer($0) } ?? .null), ("damage", damage?.json ?? .null),
-        ])
-    }
-}
-
-extension Checkpoint {
-    func json(last: LSN) -> JSON {
-        .object([
-            ("name", .string(name)), ("lsn", .unsigned(position.lsn.rawValue)), ("position", .string("\(position)")),
-            ("behind", .unsigned(eventsBehind(position, last))), ("time", .string(timestamp(time))),
-            ("stateBytes", state.map { .integer($0.count) } ?? .null),
-            ("state", state.flatMap { String(validating: $0, as: UTF8.self) }.map { .string($0) } ?? .null),
-        ])
-    }
-
-    func text(last: LSN) -> String {
-        "checkpoint \(name): LSN \(position.lsn), \(eventsBehind(position, last)) behind, saved \(timestamp(time))"
-            + (state.map { ", \(naturalSize(UInt64($0.count))) of state" } ?? "") + "\nposition \(position)"
-    }
 }

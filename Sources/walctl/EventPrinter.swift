@@ -5,6 +5,8 @@ import WalPlatform
 struct EventPrinter: ~Copyable {
     enum Form {
         case raw
+        /// As it is, but for what a terminal would obey.
+        case readable
         case json
         case hex
     }
@@ -20,12 +22,19 @@ struct EventPrinter: ~Copyable {
         left = limit
     }
 
+    /// Whether all that was asked for has been printed, so that what follows is of no interest.
+    private(set) var isComplete = false
+
     mutating func print(_ event: borrowing BorrowedEvent) throws(ProcessStream.Failure) -> ReplayStep {
-        if event.lsn > last || left == 0 { return .stop }
+        if event.lsn > last || left == 0 {
+            isComplete = true
+            return .stop
+        }
         let (lsn, time) = (event.lsn, event.time)
         try event.payload.withUnsafeBytes { (payload) throws(ProcessStream.Failure) in
             switch form {
             case .raw: try output.append(payload)
+            case .readable: try output.appendReadable(payload)
             case .hex:
                 try output.appendDecimal(lsn.rawValue)
                 try output.append(UInt8(ascii: " "))
@@ -40,7 +49,8 @@ struct EventPrinter: ~Copyable {
         if form == .json { try printRest(event) }
         try output.append(UInt8(ascii: "\n"))
         left -= 1
-        return left == 0 || lsn == last ? .stop : .continue
+        isComplete = left == 0 || lsn == last
+        return isComplete ? .stop : .continue
     }
 
     private mutating func printRest(_ event: borrowing BorrowedEvent) throws(ProcessStream.Failure) {

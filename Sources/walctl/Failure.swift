@@ -2,22 +2,13 @@ import ArgumentParser
 import Wal
 import WalPlatform
 
-/// The exit codes that scripts rely on; `walctl --help` lists them.
-enum Exit {
-    static let refused = ExitCode(1)
-    static let usage = ExitCode(64)
-    static let noInput = ExitCode(66)
-    static let noOutput = ExitCode(74)
-    static let interrupted = ExitCode(130)
-}
-
 /// An error of the tool itself, with the exit code it leads to.
 struct ToolError: Error {
     var message: String
     var exit: ExitCode
 
     static func cantRead(_ name: String, _ failure: ProcessStream.Failure) -> ToolError {
-        ToolError(message: "can't read \(name): \(failure)", exit: Exit.noInput)
+        ToolError(message: "can't read \(name): \(failure)", exit: Exit.code(of: failure))
     }
 }
 
@@ -32,12 +23,12 @@ func reportingErrors(_ body: () throws -> Void) throws {
         throw error.exit
     } catch let error as WalError {
         complain(error.description)
-        throw error.code == .invalidOption ? Exit.usage : Exit.refused
+        throw Exit.code(of: error)
     } catch let failure as ProcessStream.Failure {
         // Only writing throws this bare. Who reads our output has gone, as `head` does: nothing to complain about.
         if failure.isBrokenPipe { throw ExitCode.success }
         complain("can't write the output: \(failure)")
-        throw Exit.noOutput
+        throw Exit.io
     }
 }
 

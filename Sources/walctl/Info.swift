@@ -26,14 +26,17 @@ struct Info: ParsableCommand {
     func run() throws {
         try reportingErrors {
             // Damage must not keep people from looking: a read-only open with this mode only plans, and changes nothing.
-            let log = try openForReading(log.log, recovery: .pointInTime)
+            let log = try openForReading(log.path, acrossDamage: true)
+            let checkpoints = try log.checkpoints()
+            let standings = try standings(of: checkpoints, in: log)
             let facts = LogFacts(
-                path: self.log.log, firstLSN: log.firstLSN, lastLSN: log.lastLSN, durableLSN: log.durableLSN,
-                recovery: log.recovery, segments: try log.segments(), checkpoints: try log.checkpoints(),
-                quarantine: try quarantinedFiles(of: self.log.log))
+                path: RawArguments.text(self.log.log), firstLSN: log.firstLSN, lastLSN: log.lastLSN,
+                durableLSN: log.durableLSN,
+                recovery: log.recovery, segments: try log.segments(), checkpoints: checkpoints, standings: standings,
+                quarantine: try quarantinedFiles(of: self.log.path))
             try log.close()
             try printOutput(json ? facts.json.text : facts.text)
-            if facts.recovery.damage != nil { throw Exit.refused }
+            if facts.recovery.damage != nil { throw Exit.damage }
         }
     }
 }
@@ -47,6 +50,7 @@ struct LogFacts {
     var recovery: RecoveryReport
     var segments: [SegmentInfo]
     var checkpoints: [CheckpointInfo]
+    var standings: [Standing?]
     var quarantine: [QuarantinedFile]
 
     private var eventCount: UInt64 { lastLSN < firstLSN ? 0 : lastLSN.rawValue - firstLSN.rawValue + 1 }
@@ -57,7 +61,7 @@ struct LogFacts {
             ("lastLSN", .unsigned(lastLSN.rawValue)), ("durableLSN", .unsigned(durableLSN.rawValue)),
             ("eventCount", .unsigned(eventCount)), ("recovery", recovery.json),
             ("compressionRatio", .number(ratio)), ("segments", .array(segments.map(Self.json))),
-            ("checkpoints", .array(checkpoints.map { $0.json(last: lastLSN) })),
+            ("checkpoints", .array(zip(checkpoints, standings).map { $0.json($1) })),
             (
                 "quarantine",
                 .array(quarantine.map { .object([("name", .string($0.name)), ("size", .unsigned($0.size))]) })
@@ -91,7 +95,7 @@ struct LogFacts {
         let size = segments.reduce(UInt64(0)) { $0.addingClamped($1.fileSize) }
         let used = segments.reduce(UInt64(0)) { $0.addingClamped($1.usedBytes) }
         var lines = [
-            "log         \(path)",
+            "log         \(printable(path))",
             "events      \(events), durable up to \(durableLSN)",
             "recovery    \(recovery.summary); epoch \(recovery.epoch), "
                 + "\(counted(recovery.segmentsScanned, "segment")) scanned, \(naturalSize(recovery.bytesScanned))",
@@ -101,11 +105,16 @@ struct LogFacts {
                     ? "none"
                     : "\(counted(compressed.count, "segment")), \(decimals(ratio, 2)) times smaller"),
             "checkpoints \(checkpoints.isEmpty ? "none" : String(checkpoints.count))",
-            "quarantine  \(quarantine.isEmpty ? "empty" : counted(quarantine.count, "file"))",
+            "quarantine  "
+                + (quarantine.isEmpty
+                    ? "empty"
+                    : "\(counted(quarantine.count, "file")), \(naturalSize(quarantine.reduce(0) { $0 + $1.size }))"),
         ]
         lines += quarantine.map { "            \(printable($0.name))  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
-        if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, last: lastLSN) }
+        lines += recovery.lost.map { "lost        \(lsnRange($0))" }
+        lines += recovery.contradictions.map { "note        \($0)" }
+        if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, standings) }
         lines += [
             "", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file"),
         ]

@@ -38,7 +38,7 @@ enum JSON {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case "\0"..<" ":
+            case "\0"..<" ", "\u{7F}"..."\u{9F}":
                 let digits = String(scalar.value, radix: 16)
                 result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: result.unicodeScalars.append(scalar)
@@ -69,10 +69,15 @@ extension OutputBuffer {
 
     private mutating func appendEscaped(_ bytes: UnsafeRawBufferPointer) throws(ProcessStream.Failure) {
         var done = 0
-        for index in bytes.indices where bytes[index] < 32 || bytes[index] == 34 || bytes[index] == 92 {
+        for index in bytes.indices where needsEscape(bytes, index) {
             try append(UnsafeRawBufferPointer(rebasing: bytes[done..<index]))
             done = index + 1
             switch bytes[index] {
+            // DEL and C1, which JSON allows and a terminal obeys; of C1 this is the first of two bytes, and the second is its number.
+            case 0xC2:
+                try append("\\u00" as StaticString)
+                try appendHex(UnsafeRawBufferPointer(rebasing: bytes[done...done]))
+                done += 1
             case 34: try append("\\\"" as StaticString)
             case 92: try append("\\\\" as StaticString)
             case 10: try append("\\n" as StaticString)
@@ -84,6 +89,15 @@ extension OutputBuffer {
             }
         }
         try append(UnsafeRawBufferPointer(rebasing: bytes[done...]))
+    }
+
+    /// The bytes are UTF-8: behind 0xC2 comes another.
+    private func needsEscape(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        switch bytes[index] {
+        case 0..<32, 34, 92, 0x7F: true
+        case 0xC2: bytes[index + 1] < 0xA0
+        default: false
+        }
     }
 
     /// Appends two lower-case digits for each byte.

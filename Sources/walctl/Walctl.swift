@@ -23,14 +23,19 @@ struct Walctl: ParsableCommand {
               walctl --generate-completion-script bash (or zsh, fish) prints a script for the shell.
 
             EXIT CODES
-              0    all is well
-              1    damage was found, or the log refused
+              0    all is well; also if whoever reads the output has enough of it
+              1    durable data is damaged, or a file of the log is missing
               64   wrong usage
-              66   an input file can't be read
-              74   the output can't be written
+              66   not found: the log, a file, a checkpoint, or the events asked for
+              69   unavailable for now: a tool, a server, or what the system has too little of
+              74   reading or writing failed; also on a full disk
+              75   another process has the log open for writing
+              77   no permission, or a read-only file system
+              78   refused: another log or none, another version, or options that don't go with it
               130  interrupted; what was read until then is in the log and durable
 
-            Errors are one line on standard error.
+            Errors are one line on standard error: a code, what failed, and on which file or LSN. docs/operations.md lists \
+            the codes, with the exit code of each.
             """,
         subcommands: [
             Append.self, Cat.self, Info.self, Verify.self, Repair.self, Truncate.self, Retain.self, Compress.self,
@@ -38,9 +43,9 @@ struct Walctl: ParsableCommand {
         ])
 
     static func main() {
-        ProcessSignals.ignoreBrokenPipes()
+        ProcessSignals.ignoreWriteSignals()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(RawArguments.strings)
             try command.run()
         } catch {
             // The library's own form of a usage error has several lines; help and exit codes it treats well.

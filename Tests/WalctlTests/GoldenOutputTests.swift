@@ -39,11 +39,11 @@ struct GoldenOutputTests {
         Session(
             name: "checkpoints", fixture: "closed",
             commands: [
-                ["checkpoint", "LOG", "set", "billing", "--lsn", "3"], ["checkpoint", "LOG", "get", "nobody"],
-                ["checkpoint", "LOG", "set", "Bad/Name", "--lsn", "1"],
-                ["checkpoint", "LOG", "set", "billing", "--lsn", "99999"],
+                ["checkpoint", "set", "LOG", "billing", "--lsn", "3"], ["checkpoint", "get", "LOG", "nobody"],
+                ["checkpoint", "set", "LOG", "Bad/Name", "--lsn", "1"],
+                ["checkpoint", "set", "LOG", "billing", "--lsn", "99999"],
                 ["cat", "LOG", "--checkpoint", "billing", "--limit", "1", "--hex"],
-                ["checkpoint", "LOG", "remove", "billing"], ["checkpoint", "LOG", "list", "--json"],
+                ["checkpoint", "LOG", "remove", "billing"], ["checkpoint", "list", "LOG", "--json"],
             ]),
         Session(
             name: "changing", fixture: "closed",

@@ -99,15 +99,21 @@ final class RunningTool {
     private let input = Pipe()
     private let folder: Folder
     private let output: URL
+    private let errors: URL
 
-    init(_ arguments: String...) throws {
+    convenience init(_ arguments: String...) throws {
+        try self.init(Tool.executable, arguments)
+    }
+
+    init(_ executable: URL, _ arguments: [String]) throws {
         folder = try Folder()
         output = try folder.file("out", Data())
-        process.executableURL = Tool.executable
+        errors = try folder.file("err", Data())
+        process.executableURL = executable
         process.arguments = arguments
         process.standardInput = input
         process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
     }
 
@@ -132,7 +138,7 @@ final class RunningTool {
         process.waitUntilExit()
         return Tool.Result(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
-            output: try Data(contentsOf: output), errors: "")
+            output: try Data(contentsOf: output), errors: try String(contentsOf: errors, encoding: .utf8))
     }
 }
 

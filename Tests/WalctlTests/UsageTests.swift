@@ -33,10 +33,10 @@ struct UsageTests {
         ["cat", "LOG"], ["info", "LOG"], ["verify", "LOG"], ["repair", "LOG"], ["repair", "LOG", "--dry-run"],
         ["truncate", "LOG", "--before", "1"],
     ])
-    func `a log that isn't there is an error with code 1, and isn't made`(_ arguments: [String]) throws {
+    func `a log that isn't there is an error with code 66, and isn't made`(_ arguments: [String]) throws {
         let folder = try Folder()
         let result = try Tool.run(Tool.executable, arguments.map { $0 == "LOG" ? folder.log : $0 })
-        #expect(result.status == 1)
+        #expect(result.status == 66)
         #expect(result.errors.hasPrefix("walctl: "))
         #expect(result.errors.filter { $0 == "\n" }.count == 1)
         #expect(!FileManager.default.fileExists(atPath: folder.log))

@@ -8,6 +8,8 @@ package final class CompressedSegmentFile: StorageFile {
     package let fileSize: UInt64
     /// The seek table was damaged or missing, and was made again from the blocks.
     package let isTableDerived: Bool
+    /// The header in front of the dictionary says something else than the table: `zstd -d` would not find the dictionary.
+    package let isDictionaryHeadDamaged: Bool
     private let file: any StorageFile
     private let dictionary: ZstdDictionary?
     private let recent = Guarded(Recent())
@@ -50,6 +52,18 @@ package final class CompressedSegmentFile: StorageFile {
         self.table = table
         self.dictionary = dictionary
         isTableDerived = isDerived
+        isDictionaryHeadDamaged =
+            try table.dictionary.map { (range) throws(StorageError) in
+                try Self.isHeadDamaged(file, range)
+            } ?? false
+    }
+
+    private static func isHeadDamaged(
+        _ file: any StorageFile, _ dictionary: Range<UInt64>
+    ) throws(StorageError) -> Bool {
+        guard let head = try file.readBlock(at: 0, size: SeekTable.skippableHeaderSize) else { return true }
+        return head.load(0, as: UInt32.self) != SeekTable.dictionaryMagic
+            || UInt64(head.load(4, as: UInt32.self)) != UInt64(dictionary.count)
     }
 
     /// What opening one finds out about a file, which does not change.
@@ -57,6 +71,7 @@ package final class CompressedSegmentFile: StorageFile {
         let table: SeekTable
         let fileSize: UInt64
         let isTableDerived: Bool
+        let isDictionaryHeadDamaged: Bool
         let dictionary: ZstdDictionary?
 
         /// Bytes of memory, about.
@@ -69,7 +84,9 @@ package final class CompressedSegmentFile: StorageFile {
     }
 
     var facts: Facts {
-        Facts(table: table, fileSize: fileSize, isTableDerived: isTableDerived, dictionary: dictionary)
+        Facts(
+            table: table, fileSize: fileSize, isTableDerived: isTableDerived,
+            isDictionaryHeadDamaged: isDictionaryHeadDamaged, dictionary: dictionary)
     }
 
     /// Takes over an open file that was looked at before.
@@ -79,6 +96,7 @@ package final class CompressedSegmentFile: StorageFile {
         table = facts.table
         fileSize = facts.fileSize
         isTableDerived = facts.isTableDerived
+        isDictionaryHeadDamaged = facts.isDictionaryHeadDamaged
         dictionary = facts.dictionary
     }
 

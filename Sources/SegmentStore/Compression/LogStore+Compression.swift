@@ -11,10 +11,12 @@ package struct CompressionPass {
     /// Raw bytes done and in all; each counts twice, once for packing it and once for reading it back.
     package var progress: (done: UInt64, total: UInt64)
     private var finished: UInt64 = 0
+    private let sizes: [UInt64]
 
     init(_ settings: Compression, _ segments: [Segment], sizes: [UInt64]) {
         self.settings = settings
         self.segments = segments
+        self.sizes = sizes
         progress = (0, sizes.reduce(UInt64(0)) { $0.addingClamped($1) }.multipliedClamped(by: 2))
     }
 
@@ -23,7 +25,9 @@ package struct CompressionPass {
     }
 
     mutating func next() {
-        finished = progress.done
+        // Also where it was left out, or given up half-way.
+        finished += 2 * sizes[position]
+        progress.done = min(finished, progress.total)
         position += 1
         hasBegun = false
     }
@@ -64,7 +68,8 @@ extension LogStore {
         try checkUsable()
         try settings.validate(indexSpacing: 0)
         let segments = candidates(settings).filter { segment in segment.info.withLock { !$0.isCompressed } }
-        let sizes = segments.map { segment in segment.info.withLock { $0.rawSize } ?? options.segmentSize }
+        // One whose size can't be had now will fail when its turn comes, and say why then.
+        let sizes = segments.map { segment in (try? facts(of: segment))?.bytes ?? 0 }
         return CompressionPass(settings, Array(segments), sizes: sizes)
     }
 
@@ -128,7 +133,7 @@ extension LogStore {
         } catch {
             // Truncated away or replaced meanwhile: whatever was found in its place is no matter.
             guard isCompressible(segment) else { return true }
-            segment.info.withLock { $0.staysRaw = .failed }
+            if !error.isRefusal { segment.info.withLock { $0.staysRaw = .failed } }
             throw error
         }
         return true
@@ -155,8 +160,11 @@ extension LogStore {
                 return event
             }
         } catch {
-            // Not again while the log is open, unless somebody asks for it: it would most likely fail the same way.
-            job.segment.info.withLock { if !$0.isCompressed { $0.staysRaw = $0.staysRaw ?? .failed } }
+            // Not again while the log is open, unless somebody asks for it: it would most likely fail the same way. What the system
+            // refuses for now passes.
+            if !error.isRefusal {
+                job.segment.info.withLock { if !$0.isCompressed { $0.staysRaw = $0.staysRaw ?? .failed } }
+            }
             if worker.job != nil {
                 worker.job = nil
                 // The cause is what counts; what is left of the file aside goes at the next open.
@@ -220,11 +228,18 @@ extension LogStore {
             $0.rawSize = job.rawSize
         }
         opened.drop(segment)
-        // From here on the raw file is a left-over: should it stay, the next open decides between the two.
-        try attempt("remove a compressed segment's raw file") { () throws(StorageError) in
-            if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) { try storage.unlink(raw) }
-            try job.close()
+        // From here on the raw file is a left-over: should it stay, that is tried again, and the next open decides between the two.
+        var refusal: WalError?
+        if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) {
+            do throws(StorageError) { try storage.unlink(raw) } catch {
+                if !error.isNotFound { noteLeftover(FileNames.segment(base: segment.base)) }
+                refusal = error.wal("remove a compressed segment's raw file")
+            }
         }
+        do throws(StorageError) { try job.close() } catch {
+            refusal = refusal ?? error.wal("close a compressed segment")
+        }
+        if let refusal { throw refusal }
         try syncNamesAside("make the removal of a raw segment durable")
         return .compressed(base: LSN(segment.base), path: target, rawBytes: job.rawSize, fileBytes: job.fileSize)
     }

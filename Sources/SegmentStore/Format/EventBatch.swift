@@ -47,6 +47,11 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     /// The bytes the batch takes in the log, without the frame around it.
     public var byteCount: Int { used }
 
+    /// What an event of such lengths adds to ``byteCount``.
+    package static func size(of payload: Int, meta: Int?) -> Int {
+        Record.size(payload: payload, meta: meta, key: nil, timestamp: false)
+    }
+
     package var records: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: used) }
 
     /// Adds an event. Copies it; the fastest form.

@@ -53,6 +53,16 @@ package struct Superblock: Sendable, Hashable {
         cutKind != .none && cut < activeBase && activeSequence == firstSequence
     }
 
+    /// Takes back all that it says of places in the segments: recovery then reads them from the first one on.
+    mutating func rebase(toBase base: UInt64, sequence: UInt64) {
+        isClean = false
+        activeBase = base
+        activeSequence = sequence
+        sealedBelow = sequence
+        watermark = Mark(
+            lsn: base - 1, segment: base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
+    }
+
     private static let checksumField = 12
 
     /// One slot as it is written.

@@ -14,6 +14,10 @@ package final class ByteWindow {
     /// Holds a frame of the usual size: who looks for one event reads no more.
     private static let firstRead = 80 << 10
     private static let firstReads = 2
+    /// The buffer of whoever follows the end of a file, where there is never much to be read.
+    private static let smallRead = 16 << 10
+    /// A larger buffer is given back when the frame that needed it was read.
+    private static let keptMax = 4 << 20
 
     private let source: Source
     private var keepsRest = false
@@ -131,7 +135,7 @@ package final class ByteWindow {
         let wanted = Int(min(UInt64(max(count, size)), limit - offset))
         // Less than what is asked for, or there were nothing to read.
         let kept = keepsRest && offset > start && offset < start + UInt64(filled) ? filled - Int(offset - start) : 0
-        keep(kept, room: max(wanted, Int(min(UInt64(size), limit))))
+        keep(kept, room: wanted <= Self.smallRead ? Self.smallRead : max(wanted, Int(min(UInt64(size), limit))))
         start = offset
         filled = kept
         filled += try read(file, upTo: wanted)
@@ -146,17 +150,35 @@ package final class ByteWindow {
             at: start + UInt64(filled), into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<end]))
     }
 
+    /// Frees the buffer if it is large. What was returned is not valid any more.
+    func rest() {
+        guard buffer.count > Self.smallRead else { return }
+        buffer.deallocate()
+        buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        (start, filled) = (0, 0)
+    }
+
     /// Moves the last bytes of the buffer to its front, and makes room for more in all.
     private func keep(_ count: Int, room: Int) {
         let rest = UnsafeRawBufferPointer(rebasing: buffer[filled - count..<filled])
-        if buffer.count >= room {
+        if buffer.count >= room, buffer.count <= Self.keptMax || room > buffer.count / 2 {
             if count > 0 { buffer.copyMemory(from: rest) }
             return
         }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
-        if count > 0 { larger.copyMemory(from: rest) }
+        // Never two large ones at once: what a large event took goes before the next one gets its room.
+        var kept: [UInt8] = []
+        if count > 0 { kept = Array(rest) }
         buffer.deallocate()
-        buffer = larger
+        buffer = .allocate(byteCount: room, alignment: 4096)
+        if count > 0 { buffer.copyBytes(from: kept) }
+    }
+
+    /// Gives back what large events took; pointers given out are no longer valid.
+    func release() {
+        guard buffer.count > Self.keptMax else { return }
+        buffer.deallocate()
+        buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        filled = 0
     }
 }
 

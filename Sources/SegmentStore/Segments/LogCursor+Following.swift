@@ -1,5 +1,12 @@
 import WalPlatform
 
+extension LogCursor {
+    /// The cursor is about to wait, its last run used up: frees a large buffer.
+    package func rest() {
+        reader?.window.rest()
+    }
+}
+
 extension LogStore {
     /// A reader that goes on, as its end is moved on by `extend`, with what is written after it was made. Starts with an end
     /// before every event; `from` may be of an event that is not written yet, 0 means the oldest kept. Throws `truncated`.

@@ -71,13 +71,13 @@ package final class SegmentReader {
     }
 
     /// Opens a segment to be read from `lsn` on. `next` is the one after it, which says where this one ends should its footer
-    /// be damaged.
-    package static func open(
+    /// be damaged. With `files` its descriptor is shared with the others that read it.
+    static func open(
         _ segment: Segment, from lsn: UInt64, since: Int64? = nil, next: Segment?, headers: HeaderReader,
-        identity: LogIdentity, access: ReadAccess,
+        identity: LogIdentity, access: ReadAccess, sharing files: SharedFiles? = nil,
         ahead: () -> ReadAhead = { ReadAhead(spawn: nil) }
     ) throws(WalError) -> SegmentReader {
-        let file = try openFile(segment, headers: headers)
+        let file = try openFile(segment, headers: headers, sharing: files)
         do throws(WalError) {
             let header = try header(of: file, segment, headers: headers, identity: identity)
             let (state, known) = segment.info.withLock { ($0.state, $0.end) }
@@ -105,8 +105,10 @@ package final class SegmentReader {
                 ? try entry(for: lsn, since: since, segment, footer, file, header, end: end, &index) : nil
             let packed = file as? CompressedSegmentFile
             var mapping: (any StorageMapping)?
-            if packed == nil, access == .mapped {
-                mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
+            if packed == nil, access == .mapped, let length = Int(exactly: end) {
+                // Where none can be had (too many maps, no memory, a file system without), read calls do as well, and say
+                // what is wrong if they don't.
+                do throws(StorageError) { mapping = try file.map(length: length) } catch {}
             }
             let content: OpenedSegment.Content =
                 if let packed { .compressed(packed.facts) } else if let mapping { .mapping(mapping) } else { .file }
@@ -167,9 +169,12 @@ package final class SegmentReader {
         !wasSealed && segment.info.withLock { $0.state == .sealed && $0.end == nil }
     }
 
-    private static func openFile(_ segment: Segment, headers: HeaderReader) throws(WalError) -> any StorageFile {
+    private static func openFile(
+        _ segment: Segment, headers: HeaderReader, sharing files: SharedFiles?
+    ) throws(WalError) -> any StorageFile {
         do throws(StorageError) {
-            return try headers.open(segment)
+            guard let files else { return try headers.open(segment) }
+            return try files.open(segment) { () throws(StorageError) in try headers.open(segment) }
         } catch {
             guard error.isNotFound else {
                 var failure = error.wal("open a segment")
@@ -215,6 +220,9 @@ package final class SegmentReader {
             .corrupted, "\(what); \(RecoveryScan.advice)", path: segment.path, offset: offset,
             lsns: LSN(segment.base)...LSN(max(segment.base, through ?? segment.base)))
     }
+
+    /// Of a compressed segment, whether the header in front of its dictionary is damaged.
+    package var isDictionaryHeadDamaged: Bool { (file as? CompressedSegmentFile)?.isDictionaryHeadDamaged ?? false }
 
     /// Of a compressed segment, whether its seek table was damaged and had to be made again.
     package var isSeekTableDerived: Bool { (file as? CompressedSegmentFile)?.isTableDerived ?? false }

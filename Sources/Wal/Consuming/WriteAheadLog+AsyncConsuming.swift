@@ -22,6 +22,14 @@ extension WriteAheadLog {
         restore: ([UInt8]?) async throws -> Void = { _ in }, save: () async throws -> [UInt8]? = { nil },
         _ body: (Event) async throws -> ReplayStep
     ) async throws -> ConsumerReport {
+        try await ConsumerScope.run(core) { try await runConsumer(name, options, restore, save, body) }
+    }
+
+    private func runConsumer(
+        _ name: String, _ options: ConsumerOptions, _ restore: ([UInt8]?) async throws -> Void,
+        _ save: () async throws -> [UInt8]?, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Event) async throws -> ReplayStep
+    ) async throws -> ConsumerReport {
         let core = self.core
         let opening = AsyncConsumer(core, name, options)
         let consumer = try await onThread { () throws(WalError) in try opening.open() }
@@ -40,7 +48,13 @@ extension WriteAheadLog {
                 continue
             }
             if consumer.feed.isOver { return consumer.report(.logEnded) }
-            switch try await onThread({ () throws(WalError) in consumer.feed.fill() }) {
+            let outcome: EventFeed.Outcome
+            if let known = consumer.feed.look() {
+                outcome = known
+            } else {
+                outcome = try await onThread(of: core.followDesk) { consumer.feed.fill() }
+            }
+            switch outcome {
             case .events, .end: continue
             case .wait:
                 if consumer.isDue() { try await checkpoint(consumer, try await save()) }

@@ -14,7 +14,8 @@ extension WriteAheadLog {
     /// other's checkpoint.
     ///
     /// When the log is shut down, the shutdown waits up to a second (or half its time-out) for its consumers to process what
-    /// is left and to save a last checkpoint.
+    /// is left and to save a last checkpoint. A consumer may also call `shutdown` itself, which then returns before the log is
+    /// closed: the consumer goes on to the last event, saves its checkpoint, and ends with `logEnded`.
     ///
     /// ```swift
     /// try log.consume("totals", restore: { totals = Totals($0) }, save: { totals.encoded() }) { event in
@@ -38,6 +39,13 @@ extension WriteAheadLog {
     public func consume(
         _ name: String, options: ConsumerOptions = ConsumerOptions(), restore: ([UInt8]?) throws -> Void = { _ in },
         save: () throws -> [UInt8]? = { nil }, _ body: (borrowing BorrowedEvent) throws -> ReplayStep
+    ) throws -> ConsumerReport {
+        try ConsumerScope.run(core) { try runConsumer(name, options, restore, save, body) }
+    }
+
+    private func runConsumer(
+        _ name: String, _ options: ConsumerOptions, _ restore: ([UInt8]?) throws -> Void, _ save: () throws -> [UInt8]?,
+        _ body: (borrowing BorrowedEvent) throws -> ReplayStep
     ) throws -> ConsumerReport {
         var run = try ConsumerRun(core, name, options)
         try restore(run.checkpoint?.state)

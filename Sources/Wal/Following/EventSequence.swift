@@ -7,8 +7,8 @@ internal import SegmentStore
 /// ```
 ///
 /// Made by ``WriteAheadLog/events(from:delivering:)`` and ``WriteAheadLog/events(from:through:)``. Each iteration starts anew.
-/// Files are read some 256 events ahead, on threads outside of Swift's cooperative pool; a task that waits for an event holds
-/// no thread. A task that is cancelled gets `cancelled`, and everything is freed.
+/// Files are read some 256 events ahead, on at most four threads for each log, outside of Swift's cooperative pool. What is read at
+/// the end of the log is shared: a task that waits for an event holds no thread, no descriptor and no buffer. A task that is cancelled gets `cancelled`, and everything is freed.
 public struct EventSequence: AsyncSequence, Sendable {
     /// An event with memory of its own.
     public typealias Element = Event
@@ -56,7 +56,13 @@ public struct EventSequence: AsyncSequence, Sendable {
                 }
                 if let event = try feed.take() { return event }
                 if feed.isOver { return nil }
-                switch try await onThread({ () throws(WalError) in feed.fill() }) {
+                let outcome: EventFeed.Outcome
+                if let known = feed.look() {
+                    outcome = known
+                } else {
+                    outcome = try await onThread(of: feed.core.followDesk) { feed.fill() }
+                }
+                switch outcome {
                 case .events, .end: continue
                 case .wait:
                     do throws(WalError) {

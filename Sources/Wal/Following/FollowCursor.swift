@@ -18,8 +18,7 @@ struct FollowCursor: ~Copyable {
     private var cursor: LogCursor
     /// The last event to be given out, if there is one.
     private let last: UInt64?
-    /// How many looks at another process's log had failed when the wait began.
-    private var failuresSeen = 0
+    var watch: FollowWatch
 
     /// - Parameters:
     ///   - lsn: the first event; 0: the oldest.
@@ -28,9 +27,6 @@ struct FollowCursor: ~Copyable {
     init(
         _ core: LogCore, from lsn: UInt64, through last: UInt64? = nil, delivery: Delivery, checksEnd: Bool = true
     ) throws(WalError) {
-        self.core = core
-        self.delivery = delivery.resolved(core.options)
-        self.last = last
         try core.checkFollowable()
         let newest = core.options.readOnly ? core.store.writtenLSN : core.queue.lastAssigned
         if checksEnd, lsn > newest + 1 {
@@ -38,18 +34,18 @@ struct FollowCursor: ~Copyable {
                 .notYetWritten, "LSN \(lsn) is not yet written; the newest event is \(newest)", path: core.path,
                 lsns: lsn.range)
         }
-        failuresSeen = core.poller?.failureCount ?? 0
-        cursor = try core.store.followingCursor(from: lsn)
-        core.signals.followers.count.add(1, ordering: .relaxed)
+        let delivery = delivery.resolved(core.options)
+        let watch = FollowWatch(core, delivery)
+        let cursor = try core.store.followingCursor(from: lsn)
+        self.core = core
+        self.delivery = delivery
+        self.last = last
+        self.watch = watch
+        self.cursor = cursor
     }
 
-    deinit {
-        // In a forked child nobody waits, and the lock of the poller may be held for ever.
-        if core.queue.isForked { return }
-        if core.signals.followers.count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-            core.poller?.stop()
-        }
-    }
+    /// Goes on behind an event that another cursor gave out.
+    mutating func begin(after position: Position) { cursor.begin(after: position) }
 
     /// Of the frame of the last step.
     var epoch: UInt32 { cursor.epoch }
@@ -67,7 +63,7 @@ struct FollowCursor: ~Copyable {
     /// - Parameter used: the run before, used up.
     mutating func step(after used: RecordRun?) throws(WalError) -> FollowStep {
         try core.checkProcess()
-        if let failure = core.poller?.failure(since: failuresSeen) { throw failure }
+        if let failure = watch.failure { throw failure }
         // The state first: once it says that the log has ended, its last event is below the horizon read after.
         let phase = core.queue.phase
         try core.checkFollowable()
@@ -92,21 +88,52 @@ struct FollowCursor: ~Copyable {
     /// To be called before each wait, and `endWait` after it.
     mutating func beginWait() throws(WalError) {
         try core.checkProcess()
+        rest()
+        try watch.begin()
+    }
+
+    func endWait() { watch.end() }
+
+    /// Frees what it needs only while it reads. The last run is used up.
+    func rest() { cursor.rest() }
+
+    /// Whether waiting is over: something is there to be given out, or to be told.
+    func hasNews() -> Bool { cursor.isUnawareOfCut || watch.hasNews(at: cursor.nextLSN) }
+}
+
+/// Waiting for the next event; needs nothing of the files.
+struct FollowWatch: Sendable {
+    private let core: LogCore
+    private let delivery: Delivery
+    /// How many looks at another process's log had failed when the wait began.
+    private var failuresSeen: Int
+
+    /// - Parameter delivery: with the choice made.
+    init(_ core: LogCore, _ delivery: Delivery) {
+        self.core = core
+        self.delivery = delivery
+        failuresSeen = core.poller?.failureCount ?? 0
+    }
+
+    /// Why the other process's log can't be looked at, if that failed since the wait began.
+    var failure: WalError? { core.poller?.failure(since: failuresSeen) }
+
+    mutating func begin() throws(WalError) {
         failuresSeen = try core.poller?.beginWait(core) ?? 0
         core.signals.followers.beginWait(delivery)
     }
 
-    func endWait() {
+    func end() {
         if core.queue.isForked { return }
         core.signals.followers.endWait(delivery)
         core.poller?.endWait()
     }
 
-    /// Whether waiting is over: something is there to be given out, or to be told.
-    func hasNews() -> Bool {
-        if core.horizon(delivery) >= cursor.nextLSN || cursor.isUnawareOfCut { return true }
+    /// Whether waiting for an event is over: it is there, or there is something to be told.
+    func hasNews(at lsn: UInt64) -> Bool {
+        if core.horizon(delivery) >= lsn { return true }
         switch core.queue.phase {
-        case .open, .draining, .diskFull, .readOnly, .paused: return core.poller?.failure(since: failuresSeen) != nil
+        case .open, .draining, .diskFull, .readOnly, .paused: return failure != nil
         case .failed, .closed, .forked: return true
         }
     }

@@ -13,6 +13,7 @@ internal import WalPlatform
 /// open: a log that is dropped closes, and the follower throws `closed`.
 public struct Follower: ~Copyable {
     var cursor: FollowCursor
+    private let presence: FollowerPresence
     /// The rest of the frame the follower is in.
     private var run: RecordRun?
     private var hasEnded = false
@@ -25,6 +26,7 @@ public struct Follower: ~Copyable {
 
     init(_ cursor: consuming FollowCursor) {
         cancellation = FollowCancellation(cursor.core.signals.followers)
+        presence = FollowerPresence(cursor.core)
         self.cursor = cursor
     }
 

@@ -56,6 +56,7 @@ struct WriterThread: ~Copyable {
             let seen = queue.writerWake.load()
             switch plan() {
             case .sleep(let nanoseconds):
+                if drainedAt != nil, core.consumers.noteAwaited() { core.signals.lifecycle.bumpAndWakeAll() }
                 queue.writerWake.wait(while: seen, timeoutNanoseconds: nanoseconds)
             case .closeCleanly:
                 committer.token.acquire()

@@ -38,6 +38,20 @@ import WalSimulation
         }
     }
 
+    @Test func `A damaged header of the dictionary is reported, and costs no event`() throws {
+        let sample = try CompressedSample(eventsEach: 45, size: 150, dictionary: 1024)
+        let path = CompressedSample.path(base: sample.bases[1])
+        try #require(try sample.table(base: sample.bases[1]).dictionary != nil)
+        for bit in 0..<64 {
+            let disk = sample.damaged { $0.corrupt(path, at: bit / 8, xor: 1 << UInt8(bit % 8)) }
+            let log = try StoreSample.open(disk)
+            #expect(try log.contents() == sample.events, "bit \(bit)")
+            let report = try log.store.verify(progress: nil)
+            #expect(report.isIntact && report.findings.map(\.kind) == [.derivable], "bit \(bit)")
+            #expect(report.findings.first?.error.path == path)
+        }
+    }
+
     @Test func `Blocks end where the index has an entry, header and footer have blocks of their own`() throws {
         let sample = try CompressedSample()
         for base in sample.bases {

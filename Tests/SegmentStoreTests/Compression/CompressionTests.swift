@@ -81,11 +81,15 @@ import WalSimulation
         let disk = SimulatedDisk(startingFrom: sample.raw)
         let log = try StoreSample.open(disk)
         var pass = try log.store.beginCompression(CompressedSample.settings())
+        // Of segments that were sealed in an earlier life, whose files alone say how large they are.
+        let sizes = sample.bases.compactMap { sample.raw.contents(of: StoreSample.path(base: $0))?.count }
+        #expect(pass.progress.total == UInt64(2 * sizes.reduce(0, +)))
         var last: UInt64 = 0
         while try log.store.continueCompression(&pass) {
             #expect(pass.progress.done >= last && pass.progress.done <= pass.progress.total)
             last = pass.progress.done
         }
+        #expect(pass.progress.done == pass.progress.total)
         let report = try log.store.endCompression(pass)
         #expect(report.compressedCount == 3 && report.incompressibleCount == 0)
         #expect(report.fileBytes * 2 < report.rawBytes)
@@ -218,6 +222,12 @@ import WalSimulation
 private struct SpoilingStorage: Storage {
     let base: any Storage
     init(_ base: any Storage) { self.base = base }
+
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: making).map { SpoilingStorage($0) }
+    }
 
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }

@@ -104,7 +104,7 @@ import WalSimulation
                     errno: ErrorNumber.noSpace))
             do { try log.store.truncate(before: 4) } catch {}
             plan.clear()
-            do {
+            do throws(WalError) {
                 let report = try log.store.applyRetention(policy)
                 for passed in report.passed { #expect(passed.lost.upperBound < report.firstLSN) }
             } catch {

@@ -256,6 +256,43 @@ struct ConsumerConcurrencyTests {
         #expect(disk.openHandles == 0)
     }
 
+    @Test(
+        "A consumer whose body shuts the log down is given the rest and saves its last checkpoint", .hangGuard,
+        arguments: [1, 4, 10], [true, false])
+    func shutsDownFromWithin(at lsn: UInt64, isBlocking: Bool) async throws {
+        let disk = SimulatedDisk()
+        let log = try open(disk)
+        try append(log, 10)
+        let start = SystemClock.monotonicNanoseconds()
+        let state = Shared(Tally())
+        let report = Shared<ConsumerReport?>(nil)
+        if isBlocking {
+            try await onThreads(1) { _ in
+                report.value = try? log.consume("a", save: { state.value.bytes }) { event in
+                    state.update { $0.take(event.lsn, event.payloadBytes) }
+                    if event.lsn.rawValue == lsn { try log.shutdown() }
+                    return .continue
+                }
+            }
+        } else {
+            report.value = try await log.consume("a", save: { state.value.bytes }) { event in
+                state.update { $0.take(event.lsn, event.payload) }
+                // Also by a task that the body waits for.
+                if event.lsn.rawValue == lsn { try await Task { try await log.shutdown(timeout: .seconds(600)) }.value }
+                return .continue
+            }
+        }
+        // It has a minute for its checkpoints, which a very busy machine may not give it.
+        guard SystemClock.monotonicNanoseconds() - start < 60_000_000_000 else { return }
+        let ended = try #require(report.value)
+        #expect(ended.reason == .logEnded && ended.processedLSN == 10 && ended.checkpointLSN == 10)
+        let again = try open(disk)
+        let checkpoint = try await again.checkpoint("a")
+        #expect(checkpoint.position.lsn == 10 && Tally(checkpoint.state) == .expected(10))
+        try await again.shutdown()
+        #expect(disk.openHandles == 0)
+    }
+
     @Test("One whose last event was cut off ends with stalePosition and doesn't wait for it", .hangGuard)
     func cutOff() async throws {
         let log = try open(SimulatedDisk())

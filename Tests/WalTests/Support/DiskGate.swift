@@ -7,6 +7,7 @@ final class DiskGate: Sendable {
         var shut: Set<StorageError.Operation> = []
         var failing: [StorageError.Operation: CInt] = [:]
         var held = 0
+        var mostHeld = 0
         var passed: [StorageError.Operation: Int] = [:]
     }
 
@@ -54,6 +55,9 @@ final class DiskGate: Sendable {
         }
     }
 
+    /// How many calls were held up at once, at most.
+    var mostHeld: Int { state.withLock { $0.mostHeld } }
+
     /// Calls of this kind that went through.
     func count(_ operation: StorageError.Operation) -> Int {
         state.withLock { $0.passed[operation] ?? 0 }
@@ -74,6 +78,7 @@ final class DiskGate: Sendable {
                 let mayPass = !state.shut.contains(operation)
                 if mayPass { state.passed[operation, default: 0] += 1 }
                 if mayPass == isHeld { state.held += mayPass ? -1 : 1 }
+                state.mostHeld = max(state.mostHeld, state.held)
                 return mayPass
             }
             if mayPass {
