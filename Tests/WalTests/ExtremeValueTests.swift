@@ -154,6 +154,8 @@ import WalSimulation
             }
             if round == 0 { try log.rotate() }
         }
+        // Reading ends at what is written.
+        try log.sync()
         for _ in 0..<2 {
             #expect(Set(try log.events().map(\.time.nanosecondsSince1970)) == Set(Self.times))
             for time in Self.times {

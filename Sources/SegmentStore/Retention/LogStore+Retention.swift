@@ -15,8 +15,10 @@ extension LogStore {
     /// Looks at the sizes and times of the segments that the first pass will ask for, by anyone and without a lock: a long log has
     /// thousands of footers to be read. Later passes find them in memory.
     package func prepareRetention(_ policy: Retention) {
-        guard !policy.keepsEverything, !hasPreparedRetention.exchange(true, ordering: .relaxed) else { return }
-        // What can't be read is for the pass to say, which tries it again.
+        // What is wrong with the policy, or can't be read, is for the pass to say, which tries it again.
+        guard !policy.keepsEverything, (try? policy.validate()) != nil,
+            !hasPreparedRetention.exchange(true, ordering: .relaxed)
+        else { return }
         _ = try? planRetention(policy, holds: [:], isPass: false)
     }
 
