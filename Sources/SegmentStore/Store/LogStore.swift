@@ -63,6 +63,8 @@ package final class LogStore: Sendable {
     package let maintenanceLock = FairLock()
     /// Held during a slice of the work that nobody else has to wait for.
     package let workLock = FairLock()
+    /// Held by the one background step that has a large event in memory. Below all other locks.
+    let largeFrames = FairLock()
     /// With `workLock` held.
     let worker = WorkState()
     /// Whether a segment was begun since the log was opened: the next may be wanted at any time.
@@ -156,7 +158,11 @@ package final class LogStore: Sendable {
     /// Whether a cut is decided and waits for `finishCut`.
     package var hasUnfinishedCut: Bool { unfinishedCut.load(ordering: .acquiring) }
 
-    var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
+    var maker: SegmentMaker {
+        var maker = SegmentMaker(directory: directory, environment: environment, options: options)
+        maker.largeFrames = largeFrames
+        return maker
+    }
     var storage: any Storage { environment.storage }
     func path(_ name: String) -> String { directory + "/" + name }
 }
