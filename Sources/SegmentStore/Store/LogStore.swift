@@ -85,6 +85,9 @@ package final class LogStore: Sendable {
     /// Of a log opened for reading that is damaged: all segment files, those that recovery does not come to included.
     let setAside = Guarded<(segments: [RecoveryPlan.Found], firstLSN: UInt64)>(([], 0))
 
+    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
+    let hasMovedUnheard = Atomic<Bool>(false)
+
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
     let durable: Atomic<UInt64>
