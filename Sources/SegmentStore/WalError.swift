@@ -74,6 +74,10 @@ extension WalError.Code {
     public static let locked = Self("locked")
     /// The path does not exist, or holds no log and none may be made.
     public static let notFound = Self("not-found")
+    /// The log's directory was removed while the log was open: what was in it is lost, and nothing can be written any more.
+    public static let directoryRemoved = Self("directory-removed")
+    /// The path that a log was opened for reading by leads to another log now, put in the place of the one that is read.
+    public static let replaced = Self("replaced")
     /// The path is a file where a directory is needed, or the other way about.
     public static let wrongFileType = Self("wrong-file-type")
     /// The system refused access.
@@ -82,6 +86,11 @@ extension WalError.Code {
     public static let readOnly = Self("read-only")
     /// The disk, or the quota, is full. Nothing was lost; calls succeed again once there is room.
     public static let diskFull = Self("disk-full")
+    /// The system refuses what is needed for now: rights, a descriptor, memory; `errno` says which. Nothing was lost, and a
+    /// log that can't take events for that reason goes on by itself once it has passed.
+    public static let unavailable = Self("unavailable")
+    /// A repair would put more into the quarantine folder than `Options.quarantineBytes` lets it hold. Nothing was changed.
+    public static let quarantineFull = Self("quarantine-full")
     /// Too many descriptors or mappings are in use.
     public static let tooManyOpenFiles = Self("too-many-open-files")
     /// A system call failed.

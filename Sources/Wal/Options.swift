@@ -52,6 +52,11 @@ extension WriteAheadLog {
         ///
         /// The default is false.
         public var deepRecovery = false
+        /// Which side of missing or damaged segments point-in-time recovery keeps, where there are events on both.
+        ///
+        /// The default, nil, refuses where segments are missing between others, and keeps what comes before damage of another
+        /// kind. Where nothing comes before it, what comes behind is kept in any case.
+        public var recoveryKeep: RecoveryKeep?
         /// The LSN of the first event of a new log; ignored for an existing one.
         ///
         /// The default is 1.
@@ -65,6 +70,12 @@ extension WriteAheadLog {
         ///
         /// The default is true.
         public var createIfMissing = true
+        /// How many bytes the quarantine folder may hold in all, holes left out. What recovery would put there beyond that is not
+        /// kept where nothing shows that it was durable (the report says so); a repair of durable data is refused with
+        /// `quarantineFull` before anything is changed. At least 0.
+        ///
+        /// The default, nil, sets no bound.
+        public var quarantineBytes: Int?
         /// Who may read and write the files that are made. Whoever may read files may list the directories made; what the
         /// process's umask forbids is taken off. The owner must have both.
         ///
@@ -138,6 +149,7 @@ extension WriteAheadLog.Options {
         case .bytes(let bytes):
             try check(bytes >= 1, "sync", "bytes \(bytes)", "at least 1 byte")
         }
+        try check((quarantineBytes ?? 0) >= 0, "quarantineBytes", "\(quarantineBytes ?? 0)", "at least 0")
         try check(queueBytes >= 1, "queueBytes", "\(queueBytes)", "at least 1")
         try check(queueEvents >= 1, "queueEvents", "\(queueEvents)", "at least 1")
         try check(observerQueue >= 1, "observerQueue", "\(observerQueue)", "at least 1")
@@ -178,6 +190,8 @@ extension WriteAheadLog.Options {
         store.padding = padding
         store.recovery = recovery
         store.deepRecovery = deepRecovery
+        store.quarantineBytes = quarantineBytes.map { UInt64($0) }
+        store.keep = recoveryKeep
         store.startLSN = startLSN.rawValue
         store.readOnly = readOnly
         store.createIfMissing = createIfMissing

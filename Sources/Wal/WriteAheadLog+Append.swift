@@ -13,8 +13,8 @@ extension WriteAheadLog {
     /// written it, the event is in this process's memory alone.
     ///
     /// - Parameter payload: the event; it is copied.
-    /// - Throws: `tooLarge`, `queueFull`, `dropped`, `diskFull` (or what else keeps a segment from being made for now, such
-    ///   as `tooManyOpenFiles` or `permissionDenied`), `draining`, `closed`, `failed`, `readOnly`, `lsnOverflow`.
+    /// - Throws: `tooLarge`, `queueFull`, `dropped`, `diskFull`, `unavailable` (the system refuses what is needed
+    ///   for now; the log goes on by itself), `draining`, `closed`, `failed`, `readOnly`, `lsnOverflow`.
     @discardableResult
     public func append(_ payload: UnsafeRawBufferPointer) throws(WalError) -> LSN {
         if payload.count <= plainLimit, !queue.isForked {

@@ -4,7 +4,7 @@ extension WriteAheadLog {
     ///
     /// Blocks for a write, which it does itself if nobody does; no fsync. Does nothing on a log opened for reading.
     ///
-    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
+    /// - Throws: `diskFull`, `unavailable`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
     ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func flush() throws(WalError) {
         try core.checkProcess()
@@ -19,7 +19,7 @@ extension WriteAheadLog {
     /// Blocks for a write and an fsync, shared with every other caller that waits; the calling thread leads if nobody
     /// does. Does nothing on a log opened for reading.
     ///
-    /// - Throws: `diskFull`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
+    /// - Throws: `diskFull`, `unavailable`, `failed`, `closed`, `discarded`; `truncated` if events accepted before the call were cut off
     ///   meanwhile by ``truncate(after:overridingCheckpoints:)``.
     public func sync() throws(WalError) {
         try core.checkProcess()
@@ -35,7 +35,7 @@ extension WriteAheadLog {
     /// like ``sync()``.
     ///
     /// - Parameter lsn: an event accepted before.
-    /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `failed`, `closed`, `discarded`;
+    /// - Throws: `notYetWritten` if no such event has been accepted; `diskFull`, `unavailable`, `failed`, `closed`, `discarded`;
     ///   `truncated` if the event was cut off meanwhile by ``truncate(after:overridingCheckpoints:)``;
     ///   `readOnly` if the log was opened for reading and ``durableLSN`` is below the event.
     public func waitDurable(_ lsn: LSN) throws(WalError) {

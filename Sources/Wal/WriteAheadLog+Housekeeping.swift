@@ -1,3 +1,4 @@
+internal import SegmentStore
 internal import WalPlatform
 
 extension WriteAheadLog {
@@ -7,7 +8,7 @@ extension WriteAheadLog {
     /// synced.
     ///
     /// - Returns: whether a segment was started.
-    /// - Throws: `diskFull`, `failed`, `draining`, `closed`, `readOnly`.
+    /// - Throws: `diskFull`, `unavailable`, `failed`, `draining`, `closed`, `readOnly`.
     @discardableResult
     public func rotate() throws(WalError) -> Bool {
         try checkChangeable()
@@ -37,7 +38,7 @@ extension WriteAheadLog {
     /// - Parameter lsn: the oldest event to keep; up to one above the newest accepted, which empties the log.
     /// - Returns: the paths of the files removed.
     /// - Throws: `notYetWritten` if `lsn` is higher than that; `corrupted` or `missingSegment` if the event before
-    ///   `lsn` can't be read; `failed`, `closed`, `discarded`, `readOnly`, `diskFull`, `io`.
+    ///   `lsn` can't be read; `failed`, `closed`, `discarded`, `readOnly`, `diskFull`, `unavailable`, `io`.
     @discardableResult
     public func truncate(before lsn: LSN) throws(WalError) -> [String] {
         try checkChangeable()
@@ -113,6 +114,28 @@ extension WriteAheadLog {
     /// - Throws: as the synchronous form, and `noThread`.
     public func verify(progress: (@Sendable (UInt64, UInt64) -> Void)? = nil) async throws(WalError) -> VerifyReport {
         try await onThread { () throws(WalError) in try self.verify(progress: progress) }
+    }
+
+    /// Reads all of a log that need not be open, verifies every checksum, and says what is wrong: what keeps it from being opened
+    /// included, and on both sides of it.
+    ///
+    /// Takes no lock and changes nothing. Blocks for as long as reading takes.
+    ///
+    /// - Parameters:
+    ///   - path: the log's directory.
+    ///   - storage: where the log keeps its files.
+    ///   - progress: called for each frame, on the calling thread, with the bytes done and about how many there are.
+    /// - Throws: where nothing can be said of events: `notFound`, `notALog`, `foreignFile`, `unsupportedFormat`,
+    ///   `permissionDenied`, `tooManyOpenFiles`, `io`.
+    public static func verify(
+        at path: FilePath, storage: LogStorage = .posix, progress: ((UInt64, UInt64) -> Void)? = nil
+    ) throws(WalError) -> VerifyReport {
+        var options = Options()
+        options.storage = storage
+        let environment = StoreEnvironment(
+            storage: storage.implementation, now: SystemClock.wallNanoseconds, random: SystemRandom.bits64)
+        return try LogStore.verify(
+            DirectoryPath(path), options: options.storeOptions, environment: environment, progress: progress)
     }
 
     /// Looks again at what the writer of a log opened for reading has done since.

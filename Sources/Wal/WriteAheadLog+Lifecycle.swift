@@ -33,7 +33,9 @@ extension WriteAheadLog {
     /// threads at once. What was written stays in the file, synced or not. Iterators stay valid memory; their next step
     /// throws `closed`.
     ///
-    /// - Throws: `io` if the system reported an error while the files were closed; the log is closed nevertheless.
+    /// - Throws: `discarded` if events that had been accepted were thrown away, with their LSNs: use ``shutdown(timeout:)``
+    ///   to keep them; every later call throws it too, unless a shutdown has told that the log has failed. `io` if the system reported an error while the files were closed. The
+    ///   log is closed nevertheless.
     public func close() throws(WalError) {
         try core.close()
     }

@@ -4,10 +4,14 @@ extension WriteAheadLog {
     /// The position of an event: its LSN with the epoch and incarnation under which it was written.
     ///
     /// Store this, not the LSN alone. Of the event just before ``firstLSN`` the epoch is known but not the incarnation,
-    /// which is 0 then. Blocks for disk reads unless the event is the newest: a header block, an index, a frame.
+    /// which is 0 then. Blocks for disk reads unless the event is the newest: a header block, an index, the header of a frame.
+    ///
+    /// An event whose frame can't be read has a position too, so that a consumer can go on behind damage. If the readable frames
+    /// on both sides of the damage bear the same epoch and incarnation, it is as good as any. Else it bears those of the first
+    /// readable frame behind; should the frame become readable again, out of a backup, the position may turn out stale.
     ///
     /// - Parameter lsn: an event that is written; 0 gives ``Position/start``.
-    /// - Throws: `truncated`, `notYetWritten`, `closed`, `corrupted`, `missingSegment`, `tooManyOpenFiles`, `io`.
+    /// - Throws: `truncated`, `notYetWritten`, `closed`, `tooManyOpenFiles`, `io`.
     public func position(of lsn: LSN) throws(WalError) -> Position {
         try reading { () throws(WalError) in try core.store.position(of: lsn.rawValue) }
     }
@@ -43,10 +47,35 @@ extension WriteAheadLog {
         }
     }
 
+    /// The first event from an LSN on that can be read: where to go on behind damage.
+    ///
+    /// What reading throws at damage tells the events that can't be had in its `lsns`; the first one behind them may be damaged
+    /// as well, and this finds the first that is not. A consumer that gives up what is lost saves its checkpoint at the event
+    /// before:
+    ///
+    /// ```swift
+    /// do { try log.consume("mailer") { … } } catch WalError.Code.corrupted {
+    ///     // The checkpoint stands before the damage.
+    ///     let processed = try log.checkpoint("mailer").position.lsn.rawValue
+    ///     let next = try log.firstReadableLSN(from: LSN(processed + 1))
+    ///     try log.saveCheckpoint("mailer", at: LSN(next.rawValue - 1))
+    /// }
+    /// ```
+    ///
+    /// Blocks for disk reads: those of finding one event for each damaged part in the way.
+    ///
+    /// - Parameter lsn: where to begin; 0 for the oldest event kept.
+    /// - Returns: `lsn` itself if it can be read; one above ``lastLSN`` if nothing from there on can.
+    /// - Throws: `truncated`, `notYetWritten` above ``lastLSN`` + 1, `closed`, `tooManyOpenFiles`, `io`.
+    public func firstReadableLSN(from lsn: LSN) throws(WalError) -> LSN {
+        LSN(try reading { () throws(WalError) in try core.store.firstReadable(from: lsn.rawValue) })
+    }
+
     /// Throws unless the position is one of this log as it is now.
     ///
     /// A position is valid if the frame that holds its event bears its epoch and incarnation. ``Position/start`` is always
-    /// valid. Of the event just before ``firstLSN`` the epoch alone is compared. Blocks as ``position(of:)`` does.
+    /// valid. Of the event just before ``firstLSN`` the epoch alone is compared; of one whose frame can't be read it is looked
+    /// whether the position may lie between the readable frames on both sides. Blocks as ``position(of:)`` does.
     ///
     /// - Parameter position: as it was stored.
     /// - Throws: `stalePosition`; `truncated` below ``firstLSN`` − 1; `notYetWritten` if the event may still come (on a

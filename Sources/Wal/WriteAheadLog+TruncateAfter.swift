@@ -9,14 +9,17 @@ extension WriteAheadLog {
     /// none of what was cut off go on up to the cut; others get `stalePosition` at their next event. Whoever waits for an
     /// event that is cut off gets `truncated`. Cuts nothing, and begins no epoch, if `lsn` is the newest.
     ///
-    /// Blocks for writes and syncs, and copies the kept part of one segment: as long as writing a segment takes.
+    /// Blocks for writes and syncs, and copies the kept part of one segment: as long as writing a segment takes, and memory
+    /// for the largest frame in it.
     ///
     /// - Parameters:
     ///   - lsn: the newest event to keep: ``firstLSN`` − 1, which empties the log, … ``lastAssignedLSN``.
     ///   - overridingCheckpoints: whether checkpoints above `lsn` don't hold the cut back; they are stale then.
     /// - Throws: `truncated` if `lsn` is lower than that, `notYetWritten` if it is higher; `heldByCheckpoint`; `diskFull`,
-    ///   `corrupted` or `missingSegment` if what is to be kept can't be copied, or `io`, with nothing changed; `draining`,
-    ///   `closed`, `readOnly`; `failed` if an error came after the cut was decided, or before.
+    ///   `corrupted` or `missingSegment` if what is to be kept can't be copied, or `io`, with nothing changed; `unavailable` if
+    ///   the system refused a step for now: if ``lastLSN`` is `lsn` after it the cut is decided, and the log takes no event
+    ///   until the rest is done, by itself; else nothing was changed; `draining`, `closed`, `readOnly`; `failed` if another
+    ///   error came after the cut was decided, or before.
     public func truncate(after lsn: LSN, overridingCheckpoints: Bool = false) throws(WalError) {
         try core.truncate(after: lsn.rawValue, overridingCheckpoints: overridingCheckpoints)
     }

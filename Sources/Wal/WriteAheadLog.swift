@@ -52,7 +52,7 @@ public final class WriteAheadLog: Sendable {
     ///   `noThread`. When it throws `corrupted`, `missingSegment`, `foreignFile`, `unsupportedFormat` or `notALog`, no
     ///   file of the log has been changed.
     public static func open(at path: FilePath, options: Options = Options()) throws(WalError) -> WriteAheadLog {
-        WriteAheadLog(core: try LogCore.open(path.string, options: options))
+        WriteAheadLog(core: try LogCore.open(DirectoryPath(path), options: options))
     }
 
     /// Opens or makes a log; see ``open(at:options:)-(FilePath,_)``.
@@ -62,7 +62,7 @@ public final class WriteAheadLog: Sendable {
     ///   - options: how to open it.
     /// - Throws: as the form with a `FilePath`.
     public static func open(at path: String, options: Options = Options()) throws(WalError) -> WriteAheadLog {
-        WriteAheadLog(core: try LogCore.open(path, options: options))
+        WriteAheadLog(core: try LogCore.open(DirectoryPath(path), options: options))
     }
 
     /// Opens or makes a log, on a thread of its own; see ``open(at:options:)-(FilePath,_)``.
@@ -74,7 +74,9 @@ public final class WriteAheadLog: Sendable {
     ///   - options: how to open it.
     /// - Throws: as the synchronous form.
     public static func open(at path: FilePath, options: Options = Options()) async throws(WalError) -> WriteAheadLog {
-        try await open(at: path.string, options: options)
+        try await onThread { () throws(WalError) in
+            WriteAheadLog(core: try LogCore.open(DirectoryPath(path), options: options))
+        }
     }
 
     /// Opens or makes a log, on a thread of its own; see ``open(at:options:)-(FilePath,_)``.
@@ -84,7 +86,9 @@ public final class WriteAheadLog: Sendable {
     ///   - options: how to open it.
     /// - Throws: as the synchronous form.
     public static func open(at path: String, options: Options = Options()) async throws(WalError) -> WriteAheadLog {
-        try await onThread { () throws(WalError) in WriteAheadLog(core: try LogCore.open(path, options: options)) }
+        try await onThread { () throws(WalError) in
+            WriteAheadLog(core: try LogCore.open(DirectoryPath(path), options: options))
+        }
     }
 
     // MARK: Positions

@@ -25,6 +25,8 @@ package enum ErrorNumber {
     package static let isDirectory: CInt = EISDIR
     package static let nameTooLong: CInt = ENAMETOOLONG
     package static let noDevice: CInt = ENODEV
+    package static let noLocks: CInt = ENOLCK
+    package static let noSuchCall: CInt = ENOSYS
     package static let noSpace: CInt = ENOSPC
     package static let noSuchAddress: CInt = ENXIO
     package static let notDirectory: CInt = ENOTDIR
@@ -41,6 +43,11 @@ package enum ErrorNumber {
     package static let tooManyOpenFiles: CInt = EMFILE
     package static let tooManyOpenFilesSystem: CInt = ENFILE
     package static let wouldBlock: CInt = EWOULDBLOCK
+
+    /// Whether a file system says by it that it can't do what was asked at all, to a call that asked for a lock.
+    package static func isUnlockable(_ errno: CInt) -> Bool {
+        [EBADF, EINVAL, EISDIR, ENOLCK, ENOSYS, ENOTSUP, ENOTTY, EOPNOTSUPP].contains(errno)
+    }
 
     /// The system's text for an error number, such as "No such file or directory".
     package static func describe(_ errno: CInt) -> String {

@@ -10,23 +10,29 @@ import Musl
 import Android
 #endif
 
-/// The identity, kind, permissions and size of a file, as `fstat` and `lstat` tell them.
+/// The identity, kind, permissions, size and number of names of a file, as `fstat` and `lstat` tell them.
 package struct FileStatus: Sendable, Hashable {
     package var device: UInt64
     package var inode: UInt64
     package var size: Int64
     /// A file with bytes of its own: no directory, link, pipe, socket or device.
     package var isRegular: Bool
+    package var isDirectory: Bool
+    /// How many names lead to it; 0 once it was removed and is only held open.
+    package var linkCount: UInt64
     /// The nine bits that say who may read, write and execute.
     package var permissions: UInt32
 
     package init(
-        device: UInt64 = 0, inode: UInt64 = 0, size: Int64 = 0, isRegular: Bool = false, permissions: UInt32 = 0
+        device: UInt64 = 0, inode: UInt64 = 0, size: Int64 = 0, isRegular: Bool = false, isDirectory: Bool = false,
+        linkCount: UInt64 = 1, permissions: UInt32 = 0
     ) {
         self.device = device
         self.inode = inode
         self.size = size
         self.isRegular = isRegular
+        self.isDirectory = isDirectory
+        self.linkCount = linkCount
         self.permissions = permissions
     }
 
@@ -35,6 +41,8 @@ package struct FileStatus: Sendable, Hashable {
         inode = UInt64(truncatingIfNeeded: status.st_ino)
         size = Int64(status.st_size)
         isRegular = status.st_mode & S_IFMT == S_IFREG
+        isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        linkCount = UInt64(status.st_nlink)
         permissions = UInt32(status.st_mode) & 0o777
     }
 

@@ -17,8 +17,9 @@ import Android
 package struct PosixCalls: Sendable {
     package typealias Descriptor = CInt
 
-    package var open: @Sendable (_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt
-    /// Opens a name in an open directory.
+    /// Opens a path, given as the bytes the system takes. No descriptor is ever 0, 1 or 2.
+    package var open: @Sendable (_ path: [UInt8], _ flags: CInt, _ mode: UInt32) -> CInt
+    /// Opens a name in an open directory. No descriptor is ever 0, 1 or 2.
     package var openAt: @Sendable (_ directory: Descriptor, _ name: String, _ flags: CInt, _ mode: UInt32) -> CInt
     package var close: @Sendable (Descriptor) -> CInt
     package var pread: @Sendable (Descriptor, UnsafeMutableRawBufferPointer, _ offset: Int64) -> Int
@@ -28,20 +29,23 @@ package struct PosixCalls: Sendable {
     package var truncate: @Sendable (Descriptor, _ size: Int64) -> CInt
     package var allocate: @Sendable (Descriptor, _ offset: Int64, _ length: Int64) -> CInt
     package var status: @Sendable (Descriptor, inout FileStatus) -> CInt
-    /// Of a symbolic link its own, not that of what it leads to.
-    package var statusAtPath: @Sendable (_ path: String, inout FileStatus) -> CInt
+    /// Of a name in an open directory; of a symbolic link its own, not that of what it leads to.
+    package var statusAt: @Sendable (_ directory: Descriptor, _ name: String, inout FileStatus) -> CInt
+    /// Of a symbolic link that of what it leads to.
+    package var statusFollowingLinks: @Sendable (_ path: [UInt8], inout FileStatus) -> CInt
     package var map: @Sendable (Descriptor, _ length: Int, inout UnsafeMutableRawPointer?) -> CInt
     package var unmap: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
     package var populate: @Sendable (UnsafeMutableRawPointer, _ length: Int) -> CInt
     package var flock: @Sendable (Descriptor, _ operation: CInt) -> CInt
-    package var rename: @Sendable (_ from: String, _ to: String) -> CInt
     /// Renames within or between open directories.
     package var renameAt:
         @Sendable (_ directory: Descriptor, _ from: String, _ target: Descriptor, _ to: String) -> CInt
-    package var unlink: @Sendable (_ path: String) -> CInt
     /// Removes a name from an open directory.
     package var unlinkAt: @Sendable (_ directory: Descriptor, _ name: String) -> CInt
-    package var makeDirectory: @Sendable (_ path: String, _ mode: UInt32) -> CInt
+    package var makeDirectory: @Sendable (_ path: [UInt8], _ mode: UInt32) -> CInt
+    package var makeDirectoryAt: @Sendable (_ directory: Descriptor, _ name: String, _ mode: UInt32) -> CInt
+    /// Removes a directory that is empty.
+    package var removeDirectory: @Sendable (_ path: [UInt8]) -> CInt
     /// Adds the names in a directory that is open; does not close it.
     package var list: @Sendable (Descriptor, inout DirectoryNames) -> CInt
     /// The next bytes of a file, from an offset on, that may be other than zero; "no such address" if all are zero,
@@ -53,8 +57,8 @@ package struct PosixCalls: Sendable {
 
     /// The real calls.
     package static let live = PosixCalls(
-        open: { path, flags, mode in result(openFile(path, flags, mode)) },
-        openAt: { directory, name, flags, mode in result(openat(directory, name, flags, mode_t(mode))) },
+        open: { path, flags, mode in withPath(path) { wal_open_at(AT_FDCWD, $0, flags, mode) } },
+        openAt: { directory, name, flags, mode in wal_open_at(directory, name, flags, mode) },
         close: { result(closeFile($0)) },
         pread: { descriptor, buffer, offset in
             result(readFile(descriptor, buffer.baseAddress, buffer.count, off_t(offset)))
@@ -72,9 +76,15 @@ package struct PosixCalls: Sendable {
             facts = FileStatus(status)
             return failure
         },
-        statusAtPath: { path, facts in
+        statusAt: { directory, name, facts in
             var status = stat()
-            let failure = result(lstat(path, &status))
+            let failure = result(fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
+            facts = FileStatus(status)
+            return failure
+        },
+        statusFollowingLinks: { path, facts in
+            var status = stat()
+            let failure = withPath(path) { result(fstatat(AT_FDCWD, $0, &status, 0)) }
             facts = FileStatus(status)
             return failure
         },
@@ -88,17 +98,18 @@ package struct PosixCalls: Sendable {
         unmap: { address, length in result(munmap(address, length)) },
         populate: { address, length in wal_populate_read(address, length) },
         flock: { descriptor, operation in result(lockFile(descriptor, operation)) },
-        rename: { from, to in result(renameFile(from, to)) },
         renameAt: { directory, from, target, to in result(renameat(directory, from, target, to)) },
-        unlink: { path in result(unlinkFile(path)) },
         unlinkAt: { directory, name in result(unlinkat(directory, name, 0)) },
-        makeDirectory: { path, mode in result(mkdir(path, mode_t(mode))) },
+        makeDirectory: { path, mode in withPath(path) { result(mkdir($0, mode_t(mode))) } },
+        makeDirectoryAt: { directory, name, mode in result(mkdirat(directory, name, mode_t(mode))) },
+        removeDirectory: { path in withPath(path) { result(rmdir($0)) } },
         list: { descriptor, names in listDirectory(descriptor, &names) },
         nextData: { descriptor, offset, range in
             var start: Int64 = 0
             var end: Int64 = 0
             let failure = wal_next_data(descriptor, offset, &start, &end)
-            if failure == 0 { range = start..<end }
+            // A file that changes meanwhile may give the two in the wrong order.
+            if failure == 0 { range = start..<max(start, end) }
             return failure
         })
 }
@@ -110,9 +121,18 @@ private func result(_ value: CInt) -> CInt { value < 0 ? -errno : value }
 
 private func result(_ value: Int) -> Int { value < 0 ? -Int(errno) : value }
 
-// Inside the structure the names of its members hide the C functions; these give them others.
+/// Hands the bytes of a path to the system as they are.
+private func withPath(_ path: [UInt8], _ call: (UnsafePointer<CChar>) -> CInt) -> CInt {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: path.count + 1) { text in
+        for (index, byte) in path.enumerated() { text[index] = CChar(bitPattern: byte) }
+        text[path.count] = 0
+        // Not empty: it holds the zero.
+        guard let start = text.baseAddress else { return -EINVAL }
+        return call(start)
+    }
+}
 
-private func openFile(_ path: String, _ flags: CInt, _ mode: UInt32) -> CInt { open(path, flags, mode_t(mode)) }
+// Inside the structure the names of its members hide the C functions; these give them others.
 
 private func closeFile(_ descriptor: CInt) -> CInt { close(descriptor) }
 
@@ -126,17 +146,13 @@ private func writeFile(_ descriptor: CInt, _ start: UnsafeRawPointer?, _ count: 
 
 private func lockFile(_ descriptor: CInt, _ operation: CInt) -> CInt { flock(descriptor, operation) }
 
-private func renameFile(_ from: String, _ to: String) -> CInt { rename(from, to) }
-
-private func unlinkFile(_ path: String) -> CInt { unlink(path) }
-
 /// The most memory taken at once for the names of a directory, however large it says it is.
 private let largestReserve: Int64 = 4 << 20
 
 private func listDirectory(_ descriptor: CInt, _ names: inout DirectoryNames) -> CInt {
     // `fdopendir` takes its descriptor over, so it gets one of its own.
-    let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard own >= 0 else { return -errno }
+    let own = wal_duplicate(descriptor)
+    guard own >= 0 else { return own }
     guard let directory = fdopendir(own) else {
         let failure = -errno
         _ = closeFile(own)

@@ -1,3 +1,5 @@
+import CWalPlatform
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Glibc)
@@ -28,10 +30,10 @@ package struct ProcessStream: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Opens a file for reading.
-    package init(reading path: String) throws(Failure) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        if descriptor < 0 { throw Failure(errno: errno) }
+    /// Opens a file for reading. Its descriptor is none of the standard ones, whatever the program was started without.
+    package init(reading path: FilePath) throws(Failure) {
+        descriptor = path.withPlatformString { wal_open_at(AT_FDCWD, $0, O_RDONLY | O_CLOEXEC, 0) }
+        if descriptor < 0 { throw Failure(errno: -descriptor) }
     }
 
     /// Whether somebody looks at it.

@@ -89,7 +89,7 @@ package final class ThreadPool: Sendable {
     }
 
     private func next(_ crew: Crew) -> Job? {
-        let deadline = SystemClock.monotonicNanoseconds() + patience
+        let deadline = SystemClock.monotonicNanoseconds().addingClamped(patience)
         crew.state.withLock { $0.idle += 1 }
         while true {
             let seen = crew.handedOver.load()

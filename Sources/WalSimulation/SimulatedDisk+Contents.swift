@@ -22,6 +22,29 @@ extension SimulatedDisk {
         withState { $0.perform(.replaceContents(path, bytes)) }
     }
 
+    /// Gives a directory another name, as somebody does beside the programs that have it open: they go on in it.
+    ///
+    /// - Parameters:
+    ///   - path: An existing directory.
+    ///   - newPath: A path that is free; the directory above it exists.
+    /// - Returns: False if it can't be done.
+    @discardableResult
+    public func moveDirectory(_ path: String, to newPath: String) -> Bool {
+        withState { state in
+            guard (try? state.model.directoryID(at: path, .rename)) != nil else { return false }
+            return state.perform(.rename(from: path, to: newPath))
+        }
+    }
+
+    /// Removes a directory with all that is in it. Programs that have it open keep the files they have open, and find no others.
+    ///
+    /// - Parameter path: An existing directory; not the root.
+    /// - Returns: False if it can't be done.
+    @discardableResult
+    public func removeDirectory(_ path: String) -> Bool {
+        withState { $0.removeTree(DiskPath.canonical(path)) }
+    }
+
     /// Damages a byte at rest: it changes in what programs see and in what is durable, without a write.
     ///
     /// - Parameters:
@@ -49,7 +72,7 @@ extension SimulatedDisk {
     public func fingerprint() -> DiskFingerprint {
         let model = withState { $0.model }
         var result = DiskFingerprint()
-        for path in model.directories.keys.sorted() { result.combine(path) }
+        for path in model.directoryIDs.keys.sorted() { result.combine(path) }
         for (path, id) in model.linkedFiles {
             guard let content = model.files[id]?.content else { continue }
             result.combine(path)
@@ -72,6 +95,19 @@ extension SimulatedDisk.State {
         return true
     }
 
+    /// Removes a directory, and first all that is in it.
+    mutating func removeTree(_ path: String) -> Bool {
+        guard path != "/", let directory = try? model.directory(path, .unlink) else { return false }
+        for (name, entry) in directory.entries.sorted(by: { $0.key < $1.key }) {
+            let below = DiskPath.join(path, name)
+            switch entry {
+            case .file: guard perform(.unlink(below)) else { return false }
+            case .directory: guard removeTree(below) else { return false }
+            }
+        }
+        return perform(.removeDirectory(path))
+    }
+
     mutating func record(_ operation: @autoclosure () -> DiskOperation) {
         if recording != nil { recording?.events.append(.operation(operation())) }
     }
@@ -81,8 +117,8 @@ extension DiskModel {
     /// Path and number of every file programs see, by path.
     var linkedFiles: [(path: String, id: Int)] {
         var result: [(path: String, id: Int)] = []
-        for (path, directory) in directories {
-            for (name, entry) in directory.entries {
+        for (path, id) in directoryIDs {
+            for (name, entry) in directories[id]?.entries ?? [:] {
                 if case .file(let id) = entry { result.append((DiskPath.join(path, name), id)) }
             }
         }

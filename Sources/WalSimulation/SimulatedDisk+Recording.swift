@@ -35,3 +35,17 @@ extension SimulatedDisk {
         withState { $0.recording }
     }
 }
+
+extension SimulatedDisk {
+    /// Makes the disk that a trace began with.
+    package convenience init(atStartOf trace: DiskTrace) {
+        self.init(trace.base)
+    }
+
+    /// Does again what was recorded, on the disk that the trace began with and on which all before the range was done again.
+    package func repeatEvents(_ range: Range<Int>, of trace: DiskTrace) throws {
+        try withState { state in
+            for case .operation(let operation) in trace.events[range] { try state.model.apply(operation) }
+        }
+    }
+}

@@ -75,9 +75,10 @@ struct Append: ParsableCommand {
             if let mode { options.filePermissions = mode.permissions }
             if let padding { options.padding = .sector(padding.bytes) }
             if let segmentSize { options.segmentSize = segmentSize.bytes }
-            let log = try WriteAheadLog.open(at: log.log, options: options)
+            let log = try WriteAheadLog.open(at: log.path, options: options)
+            tellLeftovers(log.recovery)
             ProcessSignals.catchInterrupts()
-            var appender = Appender(log: log, batchCount: batch, meta: meta)
+            var appender = Appender(log: log, batchCount: batch, meta: meta.map(RawArguments.bytes))
             do {
                 for file in files.isEmpty ? ["-"] : files where !ProcessSignals.wasInterrupted {
                     try append(file, with: &appender)
@@ -98,24 +99,24 @@ struct Append: ParsableCommand {
     /// Finds a mistyped name before the first event is written, not after the last file but one.
     private func checkReadable(_ file: String) throws {
         do {
-            let stream = try ProcessStream(reading: file)
+            let stream = try ProcessStream(reading: RawArguments.path(file))
             defer { stream.closeAfterReading() }
             // A directory opens, and fails only when read.
             _ = try stream.read(into: UnsafeMutableRawBufferPointer(start: nil, count: 0))
         } catch {
-            throw ToolError.cantRead(file, error)
+            throw ToolError.cantRead(RawArguments.text(file), error)
         }
     }
 
     private func append(_ file: String, with appender: inout Appender) throws {
         let stream: ProcessStream
         do {
-            stream = file == "-" ? .input : try ProcessStream(reading: file)
+            stream = file == "-" ? .input : try ProcessStream(reading: RawArguments.path(file))
         } catch {
-            throw ToolError.cantRead(file, error)
+            throw ToolError.cantRead(RawArguments.text(file), error)
         }
         defer { if file != "-" { stream.closeAfterReading() } }
-        let name = file == "-" ? "standard input" : file
+        let name = file == "-" ? "standard input" : RawArguments.text(file)
         var reader = EventReader(
             stream, framing: lengthPrefixed ? .lengthPrefixed : .lines, longest: appender.longestPayload)
         do {

@@ -11,10 +11,10 @@ struct Appender: ~Copyable {
     var summary = AppendSummary()
     var progress = Progress()
 
-    init(log: WriteAheadLog, batchCount: Int, meta: String?) {
+    init(log: WriteAheadLog, batchCount: Int, meta: [UInt8]?) {
         self.log = log
         self.batchCount = batchCount
-        self.meta = meta.map { Array($0.utf8) }
+        self.meta = meta
     }
 
     /// The most bytes an event may have.
@@ -94,8 +94,8 @@ struct AppendSummary {
         guard let firstLSN, let lastLSN else { return "appended no events; durable up to LSN \(durableLSN)" }
         let seconds = seconds
         return "appended \(counted(events, "event")), LSN \(firstLSN)…\(lastLSN), \(naturalSize(payloadBytes)) in "
-            + "\(decimals(seconds, 2)) s (\(UInt64(Double(events) / seconds)) events/s, "
-            + "\(naturalSize(UInt64(Double(payloadBytes) / seconds)))/s); durable up to LSN \(durableLSN)"
+            + "\(decimals(seconds, 2)) s (\(wholeNumber(Double(events) / seconds)) events/s, "
+            + "\(naturalSize(wholeNumber(Double(payloadBytes) / seconds)))/s); durable up to LSN \(durableLSN)"
     }
 
     var json: JSON {

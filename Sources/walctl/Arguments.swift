@@ -6,14 +6,15 @@ struct ByteSize: ExpressibleByArgument, Equatable {
     var bytes: Int
 
     init?(argument: String) {
-        let units: [String: Int] = [
+        let units: [String: Int64] = [
             "": 1, "b": 1, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000, "kib": 1 << 10,
             "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40,
         ]
         guard let (number, unit) = splitNumber(argument), let factor = units[unit.lowercased()] else { return nil }
         let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
         if overflow { return nil }
-        self.bytes = bytes
+        guard let whole = Int(exactly: bytes) else { return nil }
+        self.bytes = whole
     }
 }
 
@@ -22,7 +23,7 @@ struct NaturalDuration: ExpressibleByArgument, Equatable {
     var duration: Duration
 
     init?(argument: String) {
-        let nanoseconds: [String: Int] = [
+        let nanoseconds: [String: Int64] = [
             "ns": 1, "us": 1000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000,
             "d": 86_400_000_000_000,
         ]
@@ -84,11 +85,14 @@ struct LSNArgument: ExpressibleByArgument {
 struct LogArgument: ParsableArguments {
     @Argument(help: "The log's directory.", completion: .directory)
     var log: String
+
+    /// As it was given, byte for byte.
+    var path: FilePath { RawArguments.path(log) }
 }
 
 /// Splits "64MiB" into 64 and "MiB"; nil if there are no digits in front, or too many.
-private func splitNumber(_ text: String) -> (Int, String)? {
+private func splitNumber(_ text: String) -> (Int64, String)? {
     let digits = text.utf8.prefix { (48...57).contains($0) }
-    guard let number = Int(Substring(digits)) else { return nil }
+    guard let number = Int64(Substring(digits)) else { return nil }
     return (number, String(text.dropFirst(digits.count)))
 }

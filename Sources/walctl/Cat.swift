@@ -21,8 +21,9 @@ struct Cat: ParsableCommand {
             meta and key if it has them. Bytes that are not UTF-8 are given in base64, and "encoding" ("metaEncoding", \
             "keyEncoding") says so. With --hex, each line has the LSN and the payload in hexadecimal digits.
 
-            Damage ends the output with an error behind the last whole event before it. With --salvage the files are read \
-            without regard to what the log says about itself, and events behind the damage are printed too.
+            Damage of any kind, such as a missing segment, ends the output with an error behind the last whole event before \
+            it, and the exit code is 1. With --salvage the files are read without regard to what the log says about itself, \
+            and events behind the damage are printed too.
 
             EXAMPLES
               walctl cat orders.wal > orders.jsonl
@@ -88,11 +89,13 @@ struct Cat: ParsableCommand {
                 form: json ? .json : hex ? .hex : ProcessStream.output.isTerminal ? .readable : .raw,
                 last: to?.lsn ?? .max, limit: limit ?? .max)
             if salvage { return try printReadable(&printer) }
-            let log = try openForReading(log.log)
+            // Damage keeps no event before it from being printed, wherever opening finds it.
+            let log = try openForReading(log.path, acrossDamage: true)
+            let damage = log.recovery.damage
             if limit != 0 {
                 do {
                     let start = try start(in: log)
-                    if follow {
+                    if follow, damage == nil {
                         try printFollowing(log, from: start, &printer)
                     } else {
                         try log.replay(from: start, since: since?.time, until: until?.time) {
@@ -102,11 +105,13 @@ struct Cat: ParsableCommand {
                 } catch let error as WalError {
                     // What was read before the damage has been promised by the order of the log: print it first.
                     try printer.finish()
-                    throw error
+                    // Where an event lies behind the damage that is the reason, and not that it is beyond the end.
+                    throw error.code == .notYetWritten ? damage ?? error : error
                 }
             }
             try printer.finish()
             try log.close()
+            if let damage, !printer.isComplete { throw damage }
             if follow, ProcessSignals.wasInterrupted { throw Exit.interrupted }
         }
     }
@@ -160,7 +165,7 @@ struct Cat: ParsableCommand {
         let last = to?.lsn ?? .max
         var holes = 0
         try WriteAheadLog.salvage(
-            at: FilePath(log.log),
+            at: log.path,
             hole: { hole in
                 if let lsns = hole.lsns, lsns.upperBound < first || lsns.lowerBound > last { return }
                 complain("a hole: \(hole)")
@@ -177,10 +182,16 @@ struct Cat: ParsableCommand {
 }
 
 /// Opens a log that must exist, without taking it from its writer.
-func openForReading(_ path: String, recovery: RecoveryMode = .strict) throws(WalError) -> WriteAheadLog {
+///
+/// - Parameter acrossDamage: opens it also where a writer would be refused, up to the damage; `recovery.damage` says what it is.
+func openForReading(_ path: FilePath, acrossDamage: Bool = false) throws(WalError) -> WriteAheadLog {
     var options = WriteAheadLog.Options()
     options.readOnly = true
     options.createIfMissing = false
-    options.recovery = recovery
+    if acrossDamage {
+        // A read-only open with this mode only plans, and changes nothing.
+        options.recovery = .pointInTime
+        options.recoveryKeep = .older
+    }
     return try WriteAheadLog.open(at: path, options: options)
 }

@@ -93,7 +93,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func list(_ path: String) throws {
-        let log = try openForReading(path)
+        let log = try openForReading(RawArguments.path(path))
         let checkpoints = try log.checkpoints()
         let standings = try standings(of: checkpoints, in: log)
         try log.close()
@@ -106,7 +106,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func get(_ path: String, _ name: String) throws {
-        let log = try openForReading(path)
+        let log = try openForReading(RawArguments.path(path))
         let found = try log.checkpoint(name)
         let standing = try Standing(of: found.position, in: log)
         try log.close()
@@ -125,7 +125,7 @@ struct Checkpoints: ParsableCommand {
     private func set(_ path: String, _ name: String) throws {
         guard let lsn else { return }
         let state = try stateFile.map { try readWhole($0, limit: Checkpoint.stateBytesMax) }
-        let position = try changing(path) { log in
+        let position = try changing(RawArguments.path(path)) { log in
             try log.saveCheckpoint(name, at: lsn.lsn, state: state)
             return try log.checkpoint(name).position
         }
@@ -139,7 +139,7 @@ struct Checkpoints: ParsableCommand {
     }
 
     private func remove(_ path: String, _ name: String) throws {
-        try changing(path) { log in try log.removeCheckpoint(name) }
+        try changing(RawArguments.path(path)) { log in try log.removeCheckpoint(name) }
         try printOutput(
             json ? JSON.object([("name", .string(name)), ("removed", .bool(true))]).text : "checkpoint \(name) removed")
     }
@@ -148,7 +148,7 @@ struct Checkpoints: ParsableCommand {
 /// The bytes of a file, or of standard input for "-".
 private func readWhole(_ file: String, limit: Int) throws -> [UInt8] {
     do {
-        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: file)
+        let stream: ProcessStream = file == "-" ? .input : try ProcessStream(reading: RawArguments.path(file))
         defer { if file != "-" { stream.closeAfterReading() } }
         var bytes: [UInt8] = []
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)

@@ -49,7 +49,7 @@ struct Compress: ParsableCommand {
             if let blockSize, blockSize.bytes < 4096 {
                 throw ToolError(message: "--block-size must be at least 4KiB", exit: Exit.usage)
             }
-            let report = try changing(log.log) { log in
+            let report = try changing(log.path) { log in
                 var progress = Progress()
                 defer { progress.clear() }
                 return try log.compress(compression) { done, total in

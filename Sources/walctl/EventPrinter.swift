@@ -22,8 +22,14 @@ struct EventPrinter: ~Copyable {
         left = limit
     }
 
+    /// Whether all that was asked for has been printed, so that what follows is of no interest.
+    private(set) var isComplete = false
+
     mutating func print(_ event: borrowing BorrowedEvent) throws(ProcessStream.Failure) -> ReplayStep {
-        if event.lsn > last || left == 0 { return .stop }
+        if event.lsn > last || left == 0 {
+            isComplete = true
+            return .stop
+        }
         let (lsn, time) = (event.lsn, event.time)
         try event.payload.withUnsafeBytes { (payload) throws(ProcessStream.Failure) in
             switch form {
@@ -43,7 +49,8 @@ struct EventPrinter: ~Copyable {
         if form == .json { try printRest(event) }
         try output.append(UInt8(ascii: "\n"))
         left -= 1
-        return left == 0 || lsn == last ? .stop : .continue
+        isComplete = left == 0 || lsn == last
+        return isComplete ? .stop : .continue
     }
 
     private mutating func printRest(_ event: borrowing BorrowedEvent) throws(ProcessStream.Failure) {

@@ -23,13 +23,14 @@ enum Exit {
         switch error.code {
         case .corrupted, .missingSegment: damage
         case .invalidOption, .invalidArgument, .emptyBatch: usage
-        case .notFound, .unknownCheckpoint, .truncated, .notYetWritten, .checkpointFellBehind: notFound
-        case .tooManyOpenFiles, .noThread, .queueFull, .dropped, .timedOut: unavailable
+        case .notFound, .unknownCheckpoint, .truncated, .notYetWritten, .checkpointFellBehind, .directoryRemoved:
+            notFound
+        case .tooManyOpenFiles, .noThread, .queueFull, .dropped, .timedOut, .unavailable: unavailable
         case .io, .diskFull, .failed, .draining, .closed, .discarded, .forked: io
         case .locked: locked
         case .permissionDenied, .readOnly: noPermission
         case .notALog, .foreignFile, .unsupportedFormat, .wrongFileType, .stalePosition, .heldByCheckpoint, .tooLarge,
-            .unexpectedLSN, .lsnOverflow:
+            .unexpectedLSN, .lsnOverflow, .replaced, .quarantineFull:
             mismatch
         case .cancelled: interrupted
         // A kind that is newer than this table: some call has failed.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Wal
+import WalPlatform
 
 /// `walctl info`: what is there.
 struct Info: ParsableCommand {
@@ -25,13 +26,14 @@ struct Info: ParsableCommand {
     func run() throws {
         try reportingErrors {
             // Damage must not keep people from looking: a read-only open with this mode only plans, and changes nothing.
-            let log = try openForReading(log.log, recovery: .pointInTime)
+            let log = try openForReading(log.path, acrossDamage: true)
             let checkpoints = try log.checkpoints()
             let standings = try standings(of: checkpoints, in: log)
             let facts = LogFacts(
-                path: self.log.log, firstLSN: log.firstLSN, lastLSN: log.lastLSN, durableLSN: log.durableLSN,
+                path: RawArguments.text(self.log.log), firstLSN: log.firstLSN, lastLSN: log.lastLSN,
+                durableLSN: log.durableLSN,
                 recovery: log.recovery, segments: try log.segments(), checkpoints: checkpoints, standings: standings,
-                quarantine: try quarantinedFiles(of: self.log.log))
+                quarantine: try quarantinedFiles(of: self.log.path))
             try log.close()
             try printOutput(json ? facts.json.text : facts.text)
             if facts.recovery.damage != nil { throw Exit.damage }
@@ -84,14 +86,14 @@ struct LogFacts {
 
     /// How many times smaller the compressed segments are than the raw ones they were; 1 if there is none.
     private var ratio: Double {
-        let file = compressed.reduce(0) { $0 + $1.fileSize }
-        return file == 0 ? 1 : Double(compressed.reduce(0) { $0 + $1.rawBytes }) / Double(file)
+        let file = compressed.reduce(UInt64(0)) { $0.addingClamped($1.fileSize) }
+        return file == 0 ? 1 : Double(compressed.reduce(UInt64(0)) { $0.addingClamped($1.rawBytes) }) / Double(file)
     }
 
     var text: String {
         let events = eventCount == 0 ? "none; the next is LSN \(firstLSN)" : "\(eventCount), LSN \(firstLSN)…\(lastLSN)"
-        let size = segments.reduce(0) { $0 + $1.fileSize }
-        let used = segments.reduce(0) { $0 + $1.usedBytes }
+        let size = segments.reduce(UInt64(0)) { $0.addingClamped($1.fileSize) }
+        let used = segments.reduce(UInt64(0)) { $0.addingClamped($1.usedBytes) }
         var lines = [
             "log         \(printable(path))",
             "events      \(events), durable up to \(durableLSN)",
@@ -103,10 +105,15 @@ struct LogFacts {
                     ? "none"
                     : "\(counted(compressed.count, "segment")), \(decimals(ratio, 2)) times smaller"),
             "checkpoints \(checkpoints.isEmpty ? "none" : String(checkpoints.count))",
-            "quarantine  \(quarantine.isEmpty ? "empty" : counted(quarantine.count, "file"))",
+            "quarantine  "
+                + (quarantine.isEmpty
+                    ? "empty"
+                    : "\(counted(quarantine.count, "file")), \(naturalSize(quarantine.reduce(0) { $0 + $1.size }))"),
         ]
         lines += quarantine.map { "            \(printable($0.name))  \(naturalSize($0.size))" }
         if let damage = recovery.damage { lines.append("damage      \(damage)") }
+        lines += recovery.lost.map { "lost        \(lsnRange($0))" }
+        lines += recovery.contradictions.map { "note        \($0)" }
         if !checkpoints.isEmpty { lines += [""] + checkpointTable(checkpoints, standings) }
         lines += [
             "", Self.row("base", "last", "size", "used", "ratio", "state", "oldest event", "newest event", "file"),

@@ -9,10 +9,11 @@ struct QuarantinedFile {
 }
 
 /// The files in a log's quarantine folder, by name; none if there is no folder.
-func quarantinedFiles(of log: String) throws -> [QuarantinedFile] {
-    let storage = PosixStorage().confined(to: log, mode: nil)
-    let folder = log + "/quarantine"
+func quarantinedFiles(of log: FilePath) throws -> [QuarantinedFile] {
+    let path = DirectoryPath(log)
+    let folder = path.description + "/quarantine"
     do {
+        let storage = try PosixStorage().pinned(to: path, mode: nil, making: false).files
         return try storage.list(folder).sorted().compactMap { name in
             guard let file = try openRegular("\(folder)/\(name)", storage) else { return nil }
             let size = try file.size()
@@ -20,7 +21,7 @@ func quarantinedFiles(of log: String) throws -> [QuarantinedFile] {
             return QuarantinedFile(name: name, size: size)
         }
     } catch let error as StorageError {
-        if error.errno == ErrorNumber.notFound { return [] }
+        if error.isNotFound { return [] }
         throw error.wal("list the quarantine")
     }
 }

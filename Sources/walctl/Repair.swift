@@ -10,6 +10,11 @@ struct Repair: ParsableCommand {
             in the log's directory, where nothing is ever deleted. A log that opens is left as it is, except that a torn \
             tail is cut as every open does.
 
+            Where segments are missing at the front, or nothing before the damage is left, the log begins behind it, and its \
+            LSNs go on. Where they are missing between others only one side can be kept, and --keep must say which: with \
+            older the log is cut there (its next events get the LSNs behind the cut again, under a higher epoch); with newer \
+            it begins there.
+
             Then all of the log is read. Damage in a sealed segment further back doesn't keep a log from opening and is \
             not cut: what comes behind it stays readable. It is reported, and the exit code is 1. With --deep such damage \
             is cut as well, and everything behind it goes to the quarantine.
@@ -20,6 +25,7 @@ struct Repair: ParsableCommand {
               walctl repair orders.wal --dry-run
               walctl repair orders.wal
               walctl repair orders.wal --deep
+              walctl repair orders.wal --keep newer
             """)
 
     @OptionGroup var log: LogArgument
@@ -30,14 +36,22 @@ struct Repair: ParsableCommand {
     @Flag(help: "Read all of the log first, and cut at the first damage wherever it is.")
     var deep = false
 
+    @Option(
+        help: ArgumentHelp("The side of missing or damaged segments that is kept: older or newer.", valueName: "side"))
+    var keep: Side?
+
     @Flag(help: "Print JSON.")
     var json = false
 
+    enum Side: String, ExpressibleByArgument, CaseIterable {
+        case older, newer
+    }
+
     func run() throws {
         try reportingErrors {
-            let log = try openForRepair(log.log)
+            let log = try openForRepair(log.path)
             let recovery = log.recovery
-            let report = try verified(log)
+            let report = try Self.verified(log)
             if dryRun { try log.close() } else { try log.shutdown() }
             // A repair deals with what opening found; anything else is still there.
             let left = report.findings.filter { $0.kind == .corruption && $0.error != recovery.damage }
@@ -47,10 +61,20 @@ struct Repair: ParsableCommand {
         }
     }
 
-    private func openForRepair(_ path: String) throws(WalError) -> WriteAheadLog {
+    /// Reads all of what is kept, showing progress.
+    private static func verified(_ log: WriteAheadLog) throws(WalError) -> VerifyReport {
+        var progress = Progress()
+        defer { progress.clear() }
+        return try log.verify { done, all in
+            progress.update("\(naturalSize(done)) of \(naturalSize(all))")
+        }
+    }
+
+    private func openForRepair(_ path: FilePath) throws(WalError) -> WriteAheadLog {
         var options = WriteAheadLog.Options()
         options.recovery = .pointInTime
         options.deepRecovery = deep
+        options.recoveryKeep = keep.map { $0 == .older ? .older : .newer }
         options.readOnly = dryRun
         options.createIfMissing = false
         return try WriteAheadLog.open(at: path, options: options)
@@ -62,6 +86,7 @@ struct Repair: ParsableCommand {
         let kept =
             recovery.lastLSN < recovery.firstLSN ? "no events" : "LSN \(recovery.firstLSN)…\(recovery.lastLSN)"
         lines.append("\(dryRun ? "would keep" : "kept      ") \(kept)")
+        lines += recovery.lost.map { "\(dryRun ? "would lose" : "lost      ") \(lsnRange($0))" }
         if recovery.bytesCut > 0 {
             lines.append("\(dryRun ? "would cut" : "cut      ")  \(naturalSize(recovery.bytesCut))")
         }

@@ -16,6 +16,15 @@ extension WalError {
     }
 }
 
+/// Says which files are in nobody's way and could not be removed.
+func tellLeftovers(_ recovery: RecoveryReport) {
+    for name in recovery.notRemoved {
+        complain(
+            "\(name) holds nothing of the log any more and can't be removed; that is tried again, also at the next open"
+        )
+    }
+}
+
 extension RecoveryReport {
     var json: JSON {
         .object([
@@ -25,7 +34,19 @@ extension RecoveryReport {
             ("segmentsScanned", .integer(segmentsScanned)), ("bytesScanned", .unsigned(bytesScanned)),
             ("bytesCut", .unsigned(bytesCut)), ("quarantined", .array(quarantined.map { .string($0) })),
             ("notKept", .array(notKept.map { .string($0) })),
-            ("removed", .array(removed.map { .string($0) })), ("damage", damage?.json ?? .null),
+            ("removed", .array(removed.map { .string($0) })),
+            ("notRemoved", .array(notRemoved.map { .string($0) })), ("damage", damage?.json ?? .null),
+            (
+                "lost",
+                .array(
+                    lost.map {
+                        .object([
+                            ("firstLSN", .unsigned($0.lowerBound.rawValue)),
+                            ("lastLSN", .unsigned($0.upperBound.rawValue)),
+                        ])
+                    })
+            ),
+            ("contradictions", .array(contradictions.map(\.json))),
         ])
     }
 
@@ -36,10 +57,15 @@ extension RecoveryReport {
         case .clean: "closed in order"
         case .unclean: "stopped without closing; every frame found is whole"
         case .tornTail: "stopped in the middle of a write; the torn part was never acknowledged as durable"
-        case .pointInTime: "durable data is damaged; all before the damage is kept"
+        case .pointInTime: "durable data is damaged or missing"
         case .inProgress: "another process is writing"
         }
     }
+}
+
+/// A range of events, as people read it.
+func lsnRange(_ lsns: ClosedRange<LSN>) -> String {
+    lsns.lowerBound == lsns.upperBound ? "LSN \(lsns.lowerBound)" : "LSN \(lsns.lowerBound)…\(lsns.upperBound)"
 }
 
 extension VerifyReport.Finding {

@@ -11,8 +11,8 @@ struct Retain: ParsableCommand {
             compared with the time at which the newest event of a segment was written.
 
             What a checkpoint has not yet processed stays, unless --override-checkpoints is given; the output names the \
-            checkpoints that hold something back, and those that were passed. If the clock has jumped, the age is left \
-            out, and the output says so.
+            checkpoints that hold something back, and those that were passed. A clock that was wrong for a while makes \
+            nothing go early; the output says which segments count from another time than their own.
 
             With --dry-run nothing is changed: it says what would go, and why.
 
@@ -61,11 +61,11 @@ struct Retain: ParsableCommand {
         try reportingErrors {
             let report: RetentionReport
             if dryRun {
-                let log = try openForReading(log.log)
+                let log = try openForReading(log.path)
                 report = try log.retentionPlan(policy)
                 try log.close()
             } else {
-                report = try changing(log.log) { log in try log.applyRetention(policy) }
+                report = try changing(log.path) { log in try log.applyRetention(policy) }
             }
             try printOutput(json ? report.json(dryRun: dryRun).text : report.text(dryRun: dryRun))
         }

@@ -18,6 +18,7 @@ extension RetentionReport {
                     })
             ),
             ("clock", clockTrouble.map { .string($0.text) } ?? .null),
+            ("ageDoubts", .array(ageDoubts.map(\.json))),
         ])
     }
 
@@ -34,7 +35,8 @@ extension RetentionReport {
         lines += removed.map { "\(dryRun ? "would go" : "removed ")  \($0.text)" }
         lines += held.map { "held      \($0.text) by \($0.heldBy.joined(separator: ", "))" }
         lines += passed.map { "passed    checkpoint \($0.name) loses LSN \($0.lost.lowerBound)…\($0.lost.upperBound)" }
-        if let clockTrouble { lines.append("age       left out: \(clockTrouble.text)") }
+        lines += ageDoubts.map { "age       \($0.text)" }
+        if let clockTrouble { lines.append("clock     \(clockTrouble.text)") }
         return lines.joined(separator: "\n")
     }
 }
@@ -51,6 +53,31 @@ extension RetentionReport.Item {
 
     var text: String {
         "LSN \(firstLSN)…\(lastLSN), \(naturalSize(bytes)), above the limit of \(limits.map(\.rawValue).joined(separator: ", "))"
+    }
+}
+
+extension RetentionReport.AgeDoubt {
+    var json: JSON {
+        .object([
+            ("firstLSN", .unsigned(lsns.lowerBound.rawValue)), ("lastLSN", .unsigned(lsns.upperBound.rawValue)),
+            ("newestFrameTime", newestFrameTime.map { .string(timestamp($0)) } ?? .null),
+            ("countsAs", countsAs.map { .string(timestamp($0)) } ?? .null), ("reason", .string(reason.rawValue)),
+        ])
+    }
+
+    var text: String {
+        let own = newestFrameTime.map { timestamp($0) } ?? "unknown"
+        let counts = countsAs.map { "counts as of \(timestamp($0))" } ?? "is kept"
+        let why =
+            switch reason {
+            case .unknown: "its footer is damaged"
+            case .future: "its own time, \(own), is in the future"
+            case .unset: "its own time, \(own), is that of a clock that was not set"
+            case .behind: "its own time, \(own), is earlier than what was written before it"
+            case .ahead: "its own time, \(own), is later than what was written after it"
+            case .clockSetForward: "the clock was set forward after it was written"
+            }
+        return "LSN \(lsns.lowerBound)…\(lsns.upperBound) \(counts): \(why)"
     }
 }
 

@@ -26,8 +26,8 @@ func decimals(_ value: Double, _ digits: Int) -> String {
     for _ in 0..<digits { scale *= 10 }
     let scaled = (value * scale).rounded()
     guard digits > 0, scaled.isFinite, abs(scaled) < 1e15 else { return String(value.rounded()) }
-    let whole = Int(scaled / scale)
-    let rest = String(abs(Int(scaled)) % Int(scale))
+    let whole = Int64(scaled / scale)
+    let rest = String(abs(Int64(scaled)) % Int64(scale))
     return "\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
 }
 
@@ -54,7 +54,9 @@ func padded(_ text: String, _ width: Int) -> String {
 func timestamp(_ time: EventTime) -> String {
     let billion: Int64 = 1_000_000_000
     let seconds = floorDivide(time.nanosecondsSince1970, billion)
-    let nanoseconds = time.nanosecondsSince1970 - seconds * billion
+    // Not the difference: near the earliest time the product does not fit.
+    let rest = time.nanosecondsSince1970 % billion
+    let nanoseconds = rest < 0 ? rest + billion : rest
     let days = floorDivide(seconds, 86_400)
     let second = seconds - days * 86_400
     // The civil date of a day number, by years that start in March (so that the leap day is the last).
@@ -84,4 +86,9 @@ private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
 private func zeros(_ value: Int64, _ width: Int) -> String {
     let digits = String(value)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
+
+/// A rate as a whole number, or the largest there is: where the clock stands still, it may be anything.
+func wholeNumber(_ value: Double) -> UInt64 {
+    value < 18_446_744_073_709_549_568 ? UInt64(max(0, value)) : .max
 }

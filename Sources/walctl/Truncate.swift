@@ -41,7 +41,7 @@ struct Truncate: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let result = try changing(log.log) { log in
+            let result = try changing(log.path) { log in
                 var removed: [String] = []
                 if let before { removed = try log.truncate(before: before.lsn) }
                 if let after { try log.truncate(after: after.lsn, overridingCheckpoints: overrideCheckpoints) }
@@ -67,10 +67,11 @@ struct Truncate: ParsableCommand {
 }
 
 /// Opens a log that must exist, lets `body` change it, and shuts it down also when that fails.
-func changing<Result>(_ path: String, _ body: (WriteAheadLog) throws -> Result) throws -> Result {
+func changing<Result>(_ path: FilePath, _ body: (WriteAheadLog) throws -> Result) throws -> Result {
     var options = WriteAheadLog.Options()
     options.createIfMissing = false
     let log = try WriteAheadLog.open(at: path, options: options)
+    tellLeftovers(log.recovery)
     let result: Result
     do {
         result = try body(log)

@@ -45,7 +45,7 @@ struct Walctl: ParsableCommand {
     static func main() {
         ProcessSignals.ignoreWriteSignals()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(RawArguments.strings)
             try command.run()
         } catch {
             // The library's own form of a usage error has several lines; help and exit codes it treats well.

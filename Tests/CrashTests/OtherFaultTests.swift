@@ -170,6 +170,13 @@ private final class ForgetfulCache: Storage {
     var medium: [String: [UInt8]] { state.withLock { $0.medium } }
     func failNextSync() { state.withLock { $0.failsNext = true } }
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        // Its directory is never moved: the files are found by their paths.
+        try base.pinned(to: path, mode: mode, making: making).map { _ in self }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     /// A segment is made under its temporary name, and cached under the one it will get.

@@ -21,9 +21,13 @@ struct SampleLog: Sendable {
     }
 
     static func open(_ disk: SimulatedDisk, seed: UInt64 = 1, _ options: StoreOptions) throws -> LogStore {
+        try LogStore.open(directory, options: options, environment: environment(disk, seed: seed))
+    }
+
+    static func environment(_ disk: SimulatedDisk, seed: UInt64 = 1) -> StoreEnvironment {
         let random = Mutex(SeededGenerator(seed: seed))
         let time = Mutex<Int64>(1_000_000)
-        let environment = StoreEnvironment(
+        return StoreEnvironment(
             storage: disk.backend,
             now: {
                 time.withLock { time in
@@ -32,7 +36,6 @@ struct SampleLog: Sendable {
                 }
             },
             random: { random.withLock { $0.next() } })
-        return try LogStore.open(directory, options: options, environment: environment)
     }
 
     /// Appends events as one group.
@@ -41,7 +44,8 @@ struct SampleLog: Sendable {
         let block = StagingBlock(capacity: capacity, largestBody: store.largestUnit)
         var lsn = store.writtenLSN
         for event in events {
-            lsn += 1
+            // What it writes is refused then, as the queue refuses it before.
+            lsn &+= 1
             let fits = event.withUnsafeBytes { block.append($0, lsn: lsn) }
             try Violation.unless(fits, "an event of \(event.count) bytes didn't fit its block")
         }

@@ -14,7 +14,23 @@ struct Survey {
             $0.recovery = .pointInTime
             $0.deepRecovery = true
         }
+        try read {
+            $0.recovery = .pointInTime
+            $0.deepRecovery = true
+            $0.keep = .newer
+        }
+        try verify()
         try salvage()
+    }
+
+    /// Reads on both sides of whatever is wrong.
+    private func verify() throws {
+        let copy = SimulatedDisk(startingFrom: disk)
+        _ = try? LogStore.verify(
+            SampleLog.directory, options: SampleLog.options { _ in }, environment: SampleLog.environment(copy),
+            progress: nil)
+        try Violation.unless(copy.openHandles == 0, "verification left a file open")
+        try Violation.unless(isUnchanged(copy), "verification changed the files")
     }
 
     /// More bytes than this can't be in the files.

@@ -31,4 +31,10 @@ struct CorpusTests {
             #expect(seed.count <= target.inputBytesMax)
         }
     }
+
+    @Test(arguments: ExtremeFields.allCases)
+    func `no number in any field of a file breaks a promise`(_ structure: ExtremeFields) throws {
+        let count = try structure.run { Issue.record("\($0)") }
+        #expect(count > 100)
+    }
 }

@@ -84,11 +84,17 @@ struct DamageTests {
         #expect(salvaged.status == 1)
         let behind = try #require(Int(segments[2].deletingPathExtension().lastPathComponent))
         #expect(salvaged.text == text(0..<first - 1) + text(behind - 1..<lines.count))
-        let planned = try Tool.run("repair", folder.log, "--dry-run", "--json")
+        // Up to the damage everything is printed.
+        #expect(try Tool.run("cat", folder.log).text == text(0..<first - 1))
+        for dryRun in [["--dry-run"], []] {
+            let refused = try Tool.run(Tool.executable, ["repair", folder.log] + dryRun)
+            #expect(refused.status == 1 && refused.errors.contains("--keep"), "\(refused.errors)")
+        }
+        let planned = try Tool.run("repair", folder.log, "--keep", "older", "--dry-run", "--json")
         #expect(planned.status == 1, "\(planned.errors)")
         #expect(try folder.contents() == before)
 
-        let repaired = try Tool.run("repair", folder.log, "--json")
+        let repaired = try Tool.run("repair", folder.log, "--keep", "older", "--json")
         #expect(repaired.status == 0, "\(repaired.text) \(repaired.errors)")
         let recovery = try #require(try repaired.object()["recovery"] as? [String: Any])
         #expect(recovery["outcome"] as? String == "pointInTime")

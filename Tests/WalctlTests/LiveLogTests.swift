@@ -37,6 +37,51 @@ struct LiveLogTests {
         #expect(try Tool.run("cat", folder.log).text == lines)
     }
 
+    @Test func `readers report no damage and miss no file while another process truncates, cuts and compresses`() throws
+    {
+        let folder = try Folder()
+        let lines = (0..<400).map { "event \($0) \(String(repeating: "x", count: 200))\n" }.joined()
+        try folder.file("lines", Data(lines.utf8))
+        // Ends by itself; how much the readers get to see of it is left to luck, what they may say is not.
+        let script = """
+            for round in 1 2 3 4 5 6; do
+              "$1" append "$2" --segment-size 16KiB <"$3" || exit 1
+              last=$("$1" info "$2" --json | sed 's/.*"lastLSN":\\([0-9]*\\).*/\\1/')
+              "$1" truncate "$2" --after $((last - 150)) || exit 1
+              "$1" compress "$2" --level 1 || exit 1
+              "$1" truncate "$2" --after $((last - 260)) || exit 1
+              "$1" truncate "$2" --before $((last - 330)) || exit 1
+            done
+            """
+        #expect(try Tool.run("append", folder.log, "--segment-size", "16KiB", input: Data(lines.utf8)).status == 0)
+        let writer = Process()
+        writer.executableURL = URL(fileURLWithPath: "/bin/sh")
+        writer.arguments = [
+            "-c", script, "sh", Tool.executable.path, folder.log, folder.url.appendingPathComponent("lines").path,
+        ]
+        writer.standardOutput = FileHandle.nullDevice
+        try writer.run()
+        defer { if writer.isRunning { kill(writer.processIdentifier, SIGKILL) } }
+        while writer.isRunning {
+            for arguments in [["verify"], ["cat"], ["info"], ["cat", "--salvage"]] {
+                let result = try Tool.run(Tool.executable, [arguments[0], folder.log] + arguments.dropFirst())
+                // What is gone while it is read may be told so.
+                let isGone = result.errors.hasPrefix("walctl: truncated") || result.errors.hasPrefix("walctl: stale")
+                #expect(
+                    result.status == 0 && result.errors.isEmpty || arguments == ["cat"] && isGone,
+                    "\(arguments): \(result.errors) \(arguments[0] == "cat" ? "" : result.text)")
+                if arguments[0] == "cat" {
+                    let isWhole = result.text.split(separator: "\n").allSatisfy {
+                        $0.hasPrefix("event ") && $0.hasSuffix("xx")
+                    }
+                    #expect(isWhole)
+                }
+            }
+        }
+        writer.waitUntilExit()
+        #expect(writer.terminationStatus == 0)
+    }
+
     @Test func `an interrupted append keeps what it read, says so and exits with 130`() throws {
         let folder = try Folder()
         let writer = try RunningTool("append", folder.log, "--json", "--batch", "1000")

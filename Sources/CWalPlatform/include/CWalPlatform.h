@@ -128,6 +128,16 @@ int wal_watch_forks(void);
 
 // ---- System calls: 0 or a count on success, -errno on failure --------------------------------------------------------
 
+/// Opens a path, relative to an open directory or AT_FDCWD. The descriptor is never 0, 1 or 2, also where the program runs without
+/// standard descriptors: what is printed, or a crash report, would land in the file.
+int wal_open_at(int directory, const char *path, int flags, unsigned mode);
+
+/// Another descriptor of the same open file, close-on-exec and never 0, 1 or 2.
+int wal_duplicate(int descriptor);
+
+/// Puts the working directory's path into `path`, always terminated. -ERANGE if it is longer.
+int wal_working_directory(char *path, size_t capacity);
+
 /// Reserves blocks for a range. On Linux extends the size too; on Apple systems doesn't. -EOPNOTSUPP where impossible.
 int wal_allocate(int descriptor, int64_t offset, int64_t length);
 

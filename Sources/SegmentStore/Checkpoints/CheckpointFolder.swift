@@ -85,11 +85,13 @@ package struct CheckpointFolder: Sendable {
     ///
     /// A position of an epoch before the newest cut may lie on what was cut, and one of an epoch that the log has not had is
     /// nobody's: neither proves anything, and nor does a damaged file.
-    package func newestDurable(_ superblock: Superblock) throws(WalError) -> UInt64 {
+    ///
+    /// - Parameter newestEpoch: the newest epoch found in the segments, which may be newer than the superblock.
+    package func newestDurable(_ superblock: Superblock, newestEpoch: UInt32) throws(WalError) -> UInt64 {
         var newest: UInt64 = 0
         for info in try list(identity: superblock.identity) {
             guard let position = info.position, position.epoch >= superblock.cutEpoch,
-                position.epoch <= superblock.epoch
+                position.epoch <= max(superblock.epoch, newestEpoch)
             else { continue }
             newest = max(newest, position.lsn.rawValue)
         }

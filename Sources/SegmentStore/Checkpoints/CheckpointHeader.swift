@@ -57,10 +57,10 @@ package struct CheckpointHeader: Sendable, Hashable {
         position = Position(
             lsn: LSN(block.load(56, as: UInt64.self)), epoch: block.load(72), incarnation: block.load(64))
         time = block.load(80)
-        let length = Int(block.load(88, as: UInt32.self))
+        let length = Int(clamping: block.load(88, as: UInt32.self))
         stateLength = block.load(76, as: UInt32.self) & 1 != 0 ? length : nil
         stateChecksum = block.load(92)
-        let nameLength = Int(block.load(96, as: UInt32.self))
+        let nameLength = Int(clamping: block.load(96, as: UInt32.self))
         guard length <= Checkpoint.stateBytesMax, stateLength != nil || length == 0 else {
             throw .impossible("state length")
         }

@@ -42,7 +42,7 @@ extension LogStore {
     package func resumePoint(of checkpoint: Checkpoint) throws(WalError) -> UInt64 {
         let lsn = checkpoint.position.lsn.rawValue
         let first = firstLSN
-        if lsn + 1 < first {
+        if lsn < first - 1 {
             // Nothing is lost where nothing ever was: a log may begin at any LSN.
             let beginsHere = catalog.withLock {
                 $0.segments.first.map { $0.sequence == 1 && $0.base == first } ?? false

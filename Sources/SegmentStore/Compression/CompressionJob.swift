@@ -15,6 +15,9 @@ final class CompressionJob {
     /// waits for a step.
     private static let packedSlice = 128 << 10
     private static let comparedSlice = 512 << 10
+    /// Larger blocks are packed piece by piece, so that what they pack to is not held in memory beside them.
+    private static let wholeMax = 4 << 20
+    private static let pieceSize = 1 << 20
 
     let segment: Segment
     let temporary: String
@@ -139,6 +142,7 @@ final class CompressionJob {
         }
         guard let bytes else { throw SealedParts.damage(segment.path, offset: start, "the file has become shorter") }
         if start >= UInt64(Layout.blockSize), start < endOfFrames { try checkFrames(through: start + UInt64(count)) }
+        if count > Self.wholeMax { return try packLargeBlock(UnsafeRawBufferPointer(start: bytes, count: count)) }
         let bound = Zstd.compressBound(count)
         let packed = UnsafeMutableRawBufferPointer.allocate(byteCount: bound, alignment: 64)
         defer { packed.deallocate() }
@@ -149,6 +153,24 @@ final class CompressionJob {
             try output.write(at: offset, UnsafeRawBufferPointer(rebasing: packed[..<size]))
         }
         progress += UInt64(count)
+    }
+
+    /// The block of a very large event: what it packs to goes into the file piece by piece, and the memory for the event goes
+    /// before it is read back.
+    private func packLargeBlock(_ bytes: UnsafeRawBufferPointer) throws(WalError) {
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceSize, alignment: 64)
+        defer { piece.deallocate() }
+        let start = table.fileEnd
+        var offset = start
+        let size = try compressor.compress(bytes, through: piece) { (part) throws(WalError) in
+            try attempt("write a compressed segment") { () throws(StorageError) in try output.write(at: offset, part) }
+            offset += UInt64(part.count)
+        }
+        guard let size, table.append(fileSize: UInt64(size), rawSize: UInt64(bytes.count)) else {
+            throw WalError(.io, "could not compress a segment: zstd refused a block", path: segment.path)
+        }
+        progress += UInt64(bytes.count)
+        window.release()
     }
 
     /// What is damaged must not get new checksums over it.

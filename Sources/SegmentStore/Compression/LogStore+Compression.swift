@@ -17,7 +17,7 @@ package struct CompressionPass {
         self.settings = settings
         self.segments = segments
         self.sizes = sizes
-        progress = (0, 2 * sizes.reduce(0, +))
+        progress = (0, sizes.reduce(UInt64(0)) { $0.addingClamped($1) }.multipliedClamped(by: 2))
     }
 
     mutating func note(_ job: CompressionJob?) {
@@ -110,8 +110,8 @@ extension LogStore {
             let info = segment.info.withLock { $0 }
             if info.isCompressed {
                 report.compressedCount += 1
-                report.rawBytes += info.rawSize ?? 0
-                report.fileBytes += info.fileSize ?? 0
+                report.rawBytes = report.rawBytes.addingClamped(info.rawSize ?? 0)
+                report.fileBytes = report.fileBytes.addingClamped(info.fileSize ?? 0)
             } else if info.staysRaw == .incompressible {
                 report.incompressibleCount += 1
             }
@@ -133,7 +133,7 @@ extension LogStore {
         } catch {
             // Truncated away or replaced meanwhile: whatever was found in its place is no matter.
             guard isCompressible(segment) else { return true }
-            segment.info.withLock { $0.staysRaw = .failed }
+            if !error.isRefusal { segment.info.withLock { $0.staysRaw = .failed } }
             throw error
         }
         return true
@@ -160,8 +160,11 @@ extension LogStore {
                 return event
             }
         } catch {
-            // Not again while the log is open, unless somebody asks for it: it would most likely fail the same way.
-            job.segment.info.withLock { if !$0.isCompressed { $0.staysRaw = $0.staysRaw ?? .failed } }
+            // Not again while the log is open, unless somebody asks for it: it would most likely fail the same way. What the system
+            // refuses for now passes.
+            if !error.isRefusal {
+                job.segment.info.withLock { if !$0.isCompressed { $0.staysRaw = $0.staysRaw ?? .failed } }
+            }
             if worker.job != nil {
                 worker.job = nil
                 // The cause is what counts; what is left of the file aside goes at the next open.
@@ -225,11 +228,18 @@ extension LogStore {
             $0.rawSize = job.rawSize
         }
         opened.drop(segment)
-        // From here on the raw file is a left-over: should it stay, the next open decides between the two.
-        try attempt("remove a compressed segment's raw file") { () throws(StorageError) in
-            if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) { try storage.unlink(raw) }
-            try job.close()
+        // From here on the raw file is a left-over: should it stay, that is tried again, and the next open decides between the two.
+        var refusal: WalError?
+        if !environment.flaws.contains(.unlinksRawBeforeDirectorySync) {
+            do throws(StorageError) { try storage.unlink(raw) } catch {
+                if !error.isNotFound { noteLeftover(FileNames.segment(base: segment.base)) }
+                refusal = error.wal("remove a compressed segment's raw file")
+            }
         }
+        do throws(StorageError) { try job.close() } catch {
+            refusal = refusal ?? error.wal("close a compressed segment")
+        }
+        if let refusal { throw refusal }
         try syncNamesAside("make the removal of a raw segment durable")
         return .compressed(base: LSN(segment.base), path: target, rawBytes: job.rawSize, fileBytes: job.fileSize)
     }

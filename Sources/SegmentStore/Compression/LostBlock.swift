@@ -25,7 +25,8 @@ extension ByteWindow {
         let offset = damage.upperBound
         do throws(StorageError) {
             guard offset % 8 == 0, let start = try bytes(at: offset, count: Layout.frameHeaderSize),
-                let frame = FrameHeader(at: start, seed: FrameHeader.seed(salt: salt, offset: offset))
+                let frame = FrameHeader(at: start, seed: FrameHeader.seed(salt: salt, offset: offset)),
+                frame.hasPossibleLSNs
             else { return nil }
             return IndexEntry(lsn: frame.firstLSN, offset: offset, newestEventTime: .min, newestFrameTime: .min)
         } catch {

@@ -10,7 +10,7 @@ package struct SeekTable: Sendable, Hashable {
     package static let dictionaryBytesMax = 16 << 20
 
     /// A table of more entries is damaged: no block but the last few is shorter than the smallest index spacing.
-    private static let entriesMax = Int(Layout.segmentSizeMax) / Layout.indexSpacingMin + 64
+    private static let entriesMax = Int(Layout.segmentSizeMax / UInt64(Layout.indexSpacingMin)) + 64
 
     /// A zstd frame and what it holds.
     package struct Block: Sendable, Hashable {
@@ -32,6 +32,8 @@ package struct SeekTable: Sendable, Hashable {
     package mutating func append(fileSize: UInt64, rawSize: UInt64) -> Bool {
         let start = self.rawSize
         guard fileSize > 0, rawSize > 0, rawSize <= Zstd.contentBound(fileSize),
+            // Where an `Int` has 32 bits, the largest does not fit one.
+            Int(exactly: rawSize) != nil, Int(exactly: fileSize) != nil,
             rawSize <= Layout.segmentSizeMax, start + rawSize <= Layout.segmentSizeMax,
             blocks.count < Self.entriesMax
         else { return false }
@@ -90,14 +92,14 @@ package struct SeekTable: Sendable, Hashable {
             let footer = try file.readBlock(at: size - UInt64(footerSize), size: footerSize),
             footer.load(5, as: UInt32.self) == footerMagic
         else { return nil }
-        let count = Int(footer.load(0, as: UInt32.self))
+        let count = Int(clamping: footer.load(0, as: UInt32.self))
         let descriptor = footer.load(4, as: UInt8.self)
         let entrySize = descriptor & 0x80 != 0 ? 12 : 8
         guard descriptor & 0x7C == 0, count > 0, count <= entriesMax else { return nil }
         let length = skippableHeaderSize + count * entrySize + footerSize
         guard UInt64(length) < size, let block = try file.readBlock(at: size - UInt64(length), size: length),
             block.load(0, as: UInt32.self) == tableMagic,
-            Int(block.load(4, as: UInt32.self)) == length - skippableHeaderSize
+            Int(clamping: block.load(4, as: UInt32.self)) == length - skippableHeaderSize
         else { return nil }
         var table = SeekTable()
         table.blocks.reserveCapacity(count)

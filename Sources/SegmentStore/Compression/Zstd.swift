@@ -1,3 +1,5 @@
+import WalPlatform
+
 #if Zstd
 internal import CZstd
 #endif
@@ -11,7 +13,7 @@ enum Zstd {
 
     /// The most bytes that a frame of `count` bytes can hold.
     static func contentBound(_ count: UInt64) -> UInt64 {
-        (count / UInt64(blockOverhead) + 1) * UInt64(blockMax)
+        (count / UInt64(blockOverhead) + 1).multipliedClamped(by: UInt64(blockMax))
     }
 }
 
@@ -58,6 +60,27 @@ final class ZstdCompressor {
         let count = ZSTD_compress2(context, target.baseAddress, target.count, bytes.baseAddress, bytes.count)
         return ZSTD_isError(count) == 0 ? count : nil
     }
+
+    /// The same, a piece at a time, for blocks so large that there is to be no room for all of the result: `take` gets each piece
+    /// as soon as `buffer` is full, and the last one. Returns the size of the frame, or nil if it could not be made.
+    func compress<Failure: Error>(
+        _ bytes: UnsafeRawBufferPointer, through buffer: UnsafeMutableRawBufferPointer,
+        _ take: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) -> Int? {
+        guard ZSTD_isError(ZSTD_CCtx_reset(context, ZSTD_reset_session_only)) == 0,
+            ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count))) == 0
+        else { return nil }
+        var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+        var size = 0
+        while true {
+            var output = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
+            let left = ZSTD_compressStream2(context, &output, &input, ZSTD_e_end)
+            guard ZSTD_isError(left) == 0 else { return nil }
+            try take(UnsafeRawBufferPointer(rebasing: buffer[..<output.pos]))
+            size += output.pos
+            if left == 0 { return size }
+        }
+    }
 }
 
 /// A dictionary made ready for unpacking.
@@ -101,6 +124,48 @@ final class ZstdDecompressor {
             }
         return ZSTD_isError(count) == 0 && count == target.count
     }
+
+    /// Begins to unpack a frame that comes in pieces; nil if there is no memory for it.
+    func begin(into target: UnsafeMutableRawBufferPointer, _ dictionary: ZstdDictionary?) -> ZstdStream? {
+        guard let context, ZSTD_isError(ZSTD_DCtx_reset(context, ZSTD_reset_session_only)) == 0,
+            ZSTD_isError(ZSTD_DCtx_refDDict(context, dictionary?.dictionary)) == 0
+        else { return nil }
+        return ZstdStream(context, target)
+    }
+}
+
+/// A frame being unpacked. Valid as long as its decompressor, which does nothing else meanwhile.
+struct ZstdStream: ~Copyable {
+    private let context: OpaquePointer
+    private var output: ZSTD_outBuffer
+    private var isAtEnd = false
+
+    fileprivate init(_ context: OpaquePointer, _ target: UnsafeMutableRawBufferPointer) {
+        self.context = context
+        output = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+    }
+
+    // Else the context would go on referring to the dictionary.
+    deinit { ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters) }
+
+    /// Whether all of the frame came, and it unpacked to just as many bytes as there was room for, with its checksum right.
+    var isComplete: Bool { isAtEnd && output.pos == output.size }
+
+    /// Unpacks the next piece; false if it is damaged.
+    mutating func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+        var input = ZSTD_inBuffer(src: piece.baseAddress, size: piece.count, pos: 0)
+        while input.pos < input.size {
+            // Something comes behind the end.
+            if isAtEnd { return false }
+            let before = (input.pos, output.pos)
+            let left = ZSTD_decompressStream(context, &output, &input)
+            guard ZSTD_isError(left) == 0 else { return false }
+            isAtEnd = left == 0
+            // It would hold more than there is room for.
+            if (input.pos, output.pos) == before { return false }
+        }
+        return true
+    }
 }
 
 #else
@@ -116,6 +181,10 @@ extension Zstd {
 final class ZstdCompressor {
     init?(level: Int, dictionary: [UInt8]) { return nil }
     func compress(_ bytes: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int? { nil }
+    func compress<Failure: Error>(
+        _ bytes: UnsafeRawBufferPointer, through buffer: UnsafeMutableRawBufferPointer,
+        _ take: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) -> Int? { nil }
 }
 
 /// Stands in where the build has no libzstd.
@@ -130,6 +199,14 @@ final class ZstdDecompressor {
     func decompress(
         _ frame: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, _ dictionary: ZstdDictionary?
     ) -> Bool { false }
+
+    func begin(into target: UnsafeMutableRawBufferPointer, _ dictionary: ZstdDictionary?) -> ZstdStream? { nil }
+}
+
+/// Stands in where the build has no libzstd.
+struct ZstdStream: ~Copyable {
+    var isComplete: Bool { false }
+    mutating func take(_ piece: UnsafeRawBufferPointer) -> Bool { false }
 }
 
 #endif

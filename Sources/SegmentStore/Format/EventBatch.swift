@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// Events to be appended together: after a crash all of them are replayed, or none.
 ///
 /// A batch lays its events out in their on-disk form as they are added, so that appending it is one copy. It is used up
@@ -22,11 +24,16 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     package private(set) var oldestTime = Int64.max
     package private(set) var newestTime = Int64.min
 
+    /// No segment is larger. An `Int` may have 32 bits, in which the size itself does not fit.
+    private static let bytesMax = Int(clamping: Layout.segmentSizeMax)
+    private static let reservedMax = 64 << 20
+
     /// Makes an empty batch.
     ///
     /// - Parameter capacity: bytes to set aside at the start; the batch grows as needed.
     public init(capacity: Int = 4096) {
-        self.capacity = min(max(64, capacity), Int(Layout.segmentSizeMax))
+        // A hint: what is not known to be needed is not taken all at once.
+        self.capacity = min(max(64, capacity), Self.reservedMax)
         base = .allocate(byteCount: self.capacity, alignment: 16)
     }
 
@@ -111,7 +118,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
     ) throws(WalError) {
         try Record.checkLengths(payload: payload.count, meta: meta?.count, key: key?.count)
         let size = Record.size(payload: payload.count, meta: meta?.count, key: key?.count, timestamp: time != nil)
-        guard size <= Int(Layout.segmentSizeMax) - used, count < Int(Int32.max) else {
+        guard size <= Self.bytesMax - used, count < Int(Int32.max) else {
             throw WalError(.tooLarge, "the batch would grow past \(Layout.segmentSizeMax) bytes; append it in parts")
         }
         reserve(size)
@@ -127,7 +134,7 @@ public struct EventBatch: ~Copyable, @unchecked Sendable {
 
     private mutating func reserve(_ size: Int) {
         guard used + size > capacity else { return }
-        let grown = min(max(capacity * 2, used + size), Int(Layout.segmentSizeMax))
+        let grown = min(max(capacity.multipliedClamped(by: 2), used + size), Self.bytesMax)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: grown, alignment: 16)
         memory.copyMemory(from: base, byteCount: used)
         base.deallocate()
@@ -145,7 +152,7 @@ extension Record {
         if let key, key > Layout.keyBytesMax {
             throw WalError(.tooLarge, "a key of \(key) bytes is larger than the limit of \(Layout.keyBytesMax)")
         }
-        if payload > Int(Layout.segmentSizeMax) {
+        if UInt64(payload) > Layout.segmentSizeMax {
             throw WalError(.tooLarge, "a payload of \(payload) bytes is larger than any segment can hold")
         }
     }

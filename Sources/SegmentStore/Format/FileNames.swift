@@ -109,9 +109,34 @@ package enum FileNames {
             || base(ofCompressed: stem) != nil
     }
 
+    /// Whether the name is one of a file that making a log makes, but for the lock.
+    package static func isOfNewLog(_ name: String) -> Bool {
+        name == superblock || isTemporary(name) || base(ofSegment: name) != nil
+    }
+
     /// Whether the name is one a log directory may hold.
     package static func isKnown(_ name: String) -> Bool {
         [lock, superblock, checkpoints, quarantine].contains(name) || isTemporary(name) || base(ofSegment: name) != nil
             || base(ofCompressed: name) != nil
+    }
+
+    /// Whether the name shows that a directory which holds no log is used for something else.
+    package static func isStranger(_ name: String) -> Bool { !isKnown(name) && !isOfFileSystem(name) }
+
+    /// Names that file systems, and the systems that look at them, put into a directory unasked: nobody keeps anything there.
+    private static let namesOfFileSystems: Set<String> = [
+        "lost+found", "aquota.user", "aquota.group", "quota.user", "quota.group", ".snapshot", ".snapshots", ".zfs",
+        ".ds_store", ".localized", ".apdisk", ".fseventsd", ".trashes", ".temporaryitems", ".spotlight-v100",
+        ".documentrevisions-v100", ".metadata_never_index", ".volumeicon.icns", ".com.apple.timemachine.donotpresent",
+        ".appledouble", ".appledb", ".appledesktop", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot",
+        "system volume information", "$recycle.bin", "recycler", "thumbs.db", "desktop.ini", ".directory",
+    ]
+
+    /// The same where the rest of the name differs: files removed while they were open, trash of a user, attributes of a file.
+    private static let prefixesOfFileSystems = [".nfs", ".fuse_hidden", ".smbdelete", ".panfs.", ".trash", "._"]
+
+    private static func isOfFileSystem(_ name: String) -> Bool {
+        let name = name.lowercased()
+        return namesOfFileSystems.contains(name) || prefixesOfFileSystems.contains { name.hasPrefix($0) }
     }
 }

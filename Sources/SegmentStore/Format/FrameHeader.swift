@@ -37,6 +37,12 @@ package struct FrameHeader: Sendable, Hashable {
     package var size: Int { Layout.frameSize(bodyLength: bodyLength) }
     package var nextLSN: UInt64 { firstLSN &+ UInt64(eventCount) }
 
+    /// Whether its LSNs can be those of a frame: from 1 to 2^64 − 2, but for a filler behind the last, with a watermark below
+    /// them. A checksum can be right over others too, if somebody made the file.
+    package var hasPossibleLSNs: Bool {
+        firstLSN > 0 && firstLSN <= UInt64.max - UInt64(eventCount) && watermark < firstLSN
+    }
+
     package init(
         kind: UInt8 = Kind.data, bodyLength: Int, eventCount: Int, firstLSN: UInt64, watermark: UInt64, time: Int64,
         incarnation: UInt64, epoch: UInt32, link: UInt32, bodyChecksum: UInt32
@@ -87,8 +93,8 @@ package struct FrameHeader: Sendable, Hashable {
         guard checksum == Self.checksum(at: source, seed: seed) else { return nil }
         kind = source.load(6, as: UInt8.self)
         codec = source.load(7, as: UInt8.self)
-        bodyLength = Int(source.load(8, as: UInt32.self))
-        eventCount = Int(source.load(12, as: UInt32.self))
+        bodyLength = Int(clamping: source.load(8, as: UInt32.self))
+        eventCount = Int(clamping: source.load(12, as: UInt32.self))
         firstLSN = source.load(16, as: UInt64.self)
         watermark = source.load(24, as: UInt64.self)
         time = source.load(32, as: Int64.self)

@@ -26,6 +26,8 @@ package enum Layout {
 
     /// Sequence numbers and generations stay below this, so that counting on never overflows.
     package static let counterLimit: UInt64 = 1 << 63
+    /// From here on a log is not opened for writing, so that nothing that is counted on comes to the limit while it is open.
+    package static let counterReserve: UInt64 = 1 << 62
 
     package static let metaBytesMax = 1 << 20
     package static let keyBytesMax = Int(UInt16.max)

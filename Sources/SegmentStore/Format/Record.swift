@@ -150,13 +150,13 @@ extension Record {
         guard fixed <= available else { return nil }
         var cursor = 4
         if payloadLength == headLengthLimit {
-            payloadLength = Int(position.load(cursor, as: UInt32.self))
+            payloadLength = Int(clamping: position.load(cursor, as: UInt32.self))
             guard payloadLength >= headLengthLimit else { return nil }
             cursor += 4
         }
         var metaLength = 0
         if flags & hasMeta != 0 {
-            metaLength = Int(position.load(cursor, as: UInt32.self))
+            metaLength = Int(clamping: position.load(cursor, as: UInt32.self))
             cursor += 4
         }
         var keyLength = 0
@@ -169,8 +169,11 @@ extension Record {
             time = position.load(cursor, as: Int64.self)
             cursor += 8
         }
-        // Each length is below 2^32: the sum can't overflow.
-        guard cursor + payloadLength + metaLength + keyLength <= available else { return nil }
+        // One by one: where an `Int` has 32 bits, their sum may not fit.
+        let left = available - cursor
+        guard payloadLength <= left, metaLength <= left - payloadLength,
+            keyLength <= left - payloadLength - metaLength
+        else { return nil }
         let payload = UnsafeRawBufferPointer(start: position + cursor, count: payloadLength)
         cursor += payloadLength
         let meta = flags & hasMeta != 0 ? UnsafeRawBufferPointer(start: position + cursor, count: metaLength) : nil

@@ -94,7 +94,7 @@ package struct SegmentFooter: Sendable, Hashable {
         summary.newestFrameTime = block.load(96)
         endOfFrames = block.load(104)
         indexOffset = block.load(112)
-        indexLength = Int(block.load(120, as: UInt32.self))
+        indexLength = Int(clamping: block.load(120, as: UInt32.self))
         indexChecksum = block.load(124)
         summary.framesChecksum = block.load(128)
         lastFrameChecksum = block.load(132)
@@ -106,7 +106,8 @@ package struct SegmentFooter: Sendable, Hashable {
         sealed = block.load(240)
         guard endOfFrames >= UInt64(Layout.blockSize), endOfFrames <= indexOffset,
             indexOffset <= offset, UInt64(indexLength) <= offset - indexOffset, summary.firstLSN > 0,
-            summary.lastLSN >= summary.firstLSN
+            summary.lastLSN >= summary.firstLSN, summary.lastLSN <= LSN.max.rawValue, sequence > 0,
+            sequence < Layout.counterLimit
         else { return nil }
     }
 }

@@ -103,7 +103,7 @@ package struct SegmentHeader: Sendable, Hashable {
         segmentSize = block.load(96)
         watermark = block.load(104)
         epoch = block.load(112)
-        indexSpacing = Int(block.load(116, as: UInt32.self))
+        indexSpacing = Int(clamping: block.load(116, as: UInt32.self))
         dictionaryID = block.load(120)
         encryptionKeyID = block.load(124)
         predecessor.sequence = block.load(128)
@@ -123,6 +123,7 @@ package struct SegmentHeader: Sendable, Hashable {
         guard firstLSN > 0, firstLSN < UInt64.max, sequence > 0, sequence < Layout.counterLimit else {
             throw .impossible("first LSN \(firstLSN), sequence \(sequence)")
         }
+        guard watermark <= LSN.max.rawValue else { throw .impossible("watermark \(watermark)") }
         guard predecessor.isPossible(before: firstLSN, sequence: sequence) else { throw .impossible("predecessor") }
     }
 

@@ -97,9 +97,10 @@ package struct SparseIndex: Sendable, Hashable {
         guard block.bytes.count >= Layout.indexHeaderSize, block.load(0, as: UInt64.self) == Self.magic,
             block.isIntact(field: 12, seed: FrameHeader.seed(salt: salt, offset: offset))
         else { return nil }
-        let count = Int(block.load(8, as: UInt32.self))
-        spacing = Int(block.load(16, as: UInt32.self))
-        guard block.bytes.count == Layout.indexHeaderSize + count * Layout.indexEntrySize else { return nil }
+        let count = Int(clamping: block.load(8, as: UInt32.self))
+        spacing = Int(clamping: block.load(16, as: UInt32.self))
+        let room = block.bytes.count - Layout.indexHeaderSize
+        guard count == room / Layout.indexEntrySize, room % Layout.indexEntrySize == 0 else { return nil }
         entries.reserveCapacity(count)
         for number in 0..<count {
             let start = Layout.indexHeaderSize + number * Layout.indexEntrySize
@@ -110,6 +111,11 @@ package struct SparseIndex: Sendable, Hashable {
         }
         for (left, right) in zip(entries, entries.dropFirst()) {
             guard left.lsn < right.lsn, left.offset < right.offset else { return nil }
+        }
+        if let first = entries.first, let last = entries.last {
+            guard first.lsn > 0, last.lsn <= LSN.max.rawValue, first.offset >= UInt64(Layout.blockSize),
+                last.offset <= Layout.segmentSizeMax
+            else { return nil }
         }
     }
 }

@@ -53,6 +53,16 @@ package struct Superblock: Sendable, Hashable {
         cutKind != .none && cut < activeBase && activeSequence == firstSequence
     }
 
+    /// Takes back all that it says of places in the segments: recovery then reads them from the first one on.
+    mutating func rebase(toBase base: UInt64, sequence: UInt64) {
+        isClean = false
+        activeBase = base
+        activeSequence = sequence
+        sealedBelow = sequence
+        watermark = Mark(
+            lsn: base - 1, segment: base, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
+    }
+
     private static let checksumField = 12
 
     /// One slot as it is written.
@@ -111,12 +121,19 @@ package struct Superblock: Sendable, Hashable {
         cut = block.load(160)
         created = block.load(168)
         cutEpoch = block.load(188)
-        guard firstLSN > 0, activeBase > 0, firstSequence > 0, activeSequence >= firstSequence,
-            activeSequence < Layout.counterLimit, generation < Layout.counterLimit,
-            watermark.lsn < UInt64.max, watermark.segment > 0, watermark.offset >= UInt64(Layout.blockSize),
-            watermark.offset <= Layout.segmentSizeMax, watermark.lsn >= watermark.segment - 1
-        else { throw .impossible("positions") }
+        let lsns = 1...LSN.max.rawValue
+        guard lsns.contains(firstLSN), lsns.contains(activeBase), lsns.contains(watermark.segment),
+            watermark.lsn >= watermark.segment - 1, watermark.lsn <= lsns.upperBound
+        else { throw .impossible("LSNs") }
+        guard firstSequence > 0, activeSequence >= firstSequence, activeSequence < Layout.counterLimit,
+            sealedBelow < Layout.counterLimit, generation < Layout.counterLimit
+        else { throw .impossible("sequence numbers or generation") }
+        guard watermark.offset >= UInt64(Layout.blockSize), watermark.offset <= Layout.segmentSizeMax,
+            watermark.offset % UInt64(Layout.frameAlignment) == 0
+        else { throw .impossible("the watermark's offset \(watermark.offset)") }
         // A decided cut has the watermark put to the start of the segment it goes through.
-        guard cutKind == .none || (cut < UInt64.max && cut >= watermark.segment - 1) else { throw .impossible("cut") }
+        guard cutKind == .none || (cut <= lsns.upperBound && cut >= watermark.segment - 1) else {
+            throw .impossible("cut")
+        }
     }
 }

@@ -10,8 +10,15 @@ package struct FaultStorage: Storage {
         self.plan = plan
     }
 
-    package func confined(to directory: String, mode: UInt32?) -> any Storage {
-        FaultStorage(base.confined(to: directory, mode: mode), plan: plan)
+    package func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        var pinned = try plan.call(.openDirectory, path.description) { () throws(StorageError) in
+            try base.pinned(to: path, mode: mode, making: making)
+        }
+        pinned.files = FaultStorage(pinned.files, plan: plan)
+        pinned.directory = FaultDirectory(pinned.directory, path: path.description, plan: plan)
+        return pinned
     }
 
     package func names(in directory: String) throws(StorageError) -> DirectoryNames {
@@ -120,6 +127,35 @@ private final class FaultFile: StorageFile {
     }
 }
 
+/// A log's directory whose calls fail by plan.
+private final class FaultDirectory: StorageDirectory {
+    private let base: any StorageDirectory
+    private let path: String
+    private let plan: FaultPlan
+
+    init(_ base: any StorageDirectory, path: String, plan: FaultPlan) {
+        self.base = base
+        self.path = path
+        self.plan = plan
+    }
+
+    func whereabouts() throws(StorageError) -> DirectoryWhereabouts {
+        try plan.call(.openDirectory, path) { () throws(StorageError) in try base.whereabouts() }
+    }
+
+    func isRemoved() throws(StorageError) -> Bool {
+        try plan.call(.openDirectory, path) { () throws(StorageError) in try base.isRemoved() }
+    }
+
+    func syncParent() throws(StorageError) {
+        try plan.call(.syncDirectory, path + "/..") { () throws(StorageError) in try base.syncParent() }
+    }
+
+    func remove() throws(StorageError) {
+        try plan.call(.unlink, path) { () throws(StorageError) in try base.remove() }
+    }
+}
+
 /// A lock whose calls fail by plan.
 private final class FaultLock: StorageLock {
     private let base: any StorageLock
@@ -136,8 +172,14 @@ private final class FaultLock: StorageLock {
         try plan.call(.lock, path) { () throws(StorageError) in try base.isCurrent() }
     }
 
+    var coversDirectory: Bool { base.coversDirectory }
+
     func release() throws(StorageError) {
         try plan.closing(path) { () throws(StorageError) in try base.release() }
+    }
+
+    func withdraw() throws(StorageError) {
+        try plan.closing(path) { () throws(StorageError) in try base.withdraw() }
     }
 }
 

@@ -37,6 +37,7 @@ final class PosixFile: StorageFile {
             var range: Range<Int64> = 0..<0
             do throws(StorageError) {
                 _ = try retryInterrupted(.nextData, path) { calls.nextData(number, start, &range) }
+                guard range.lowerBound >= 0 else { throw StorageError(.nextData, path, errno: ErrorNumber.io) }
                 return UInt64(range.lowerBound)..<UInt64(range.upperBound)
             } catch  where error.errno == ErrorNumber.noSuchAddress {
                 return nil
@@ -113,6 +114,8 @@ final class PosixFile: StorageFile {
     private func size(_ operation: StorageError.Operation, _ number: CInt) throws(StorageError) -> Int64 {
         var status = FileStatus()
         _ = try retryInterrupted(operation, path) { calls.status(number, &status) }
+        // Some file systems take the number from whoever serves them.
+        guard status.size >= 0 else { throw StorageError(operation, path, errno: ErrorNumber.io) }
         return status.size
     }
 

@@ -1,26 +1,45 @@
 import WalPlatform
 
-/// A held `flock`.
+/// A held `flock` on the log's directory and on its lock file.
 ///
-/// It belongs to the open file, so that a second holder is refused in the same process too.
+/// Each belongs to an open file, so that a second holder is refused in the same process too.
 final class PosixLock: StorageLock {
-    private let descriptor: PosixDescriptor
+    private let file: PosixDescriptor
+    private let path: String
+    private let isMade: Bool
+    /// The log's directory, if it could be locked. Not this object's to close.
+    private let directory: PosixDescriptor?
+    private let storage: PosixStorage
+    private var calls: PosixCalls { storage.calls }
     /// A forked child shares the lock with its parent: unlocking there would take it from the parent.
     private let process = ForkMark()
 
-    init(_ descriptor: PosixDescriptor) {
-        self.descriptor = descriptor
+    init(
+        _ file: PosixDescriptor, path: String, isMade: Bool, directory: PosixDescriptor?, storage: PosixStorage
+    ) {
+        self.file = file
+        self.path = path
+        self.isMade = isMade
+        self.directory = directory
+        self.storage = storage
     }
 
+    deinit {
+        // Dropped without `release`: there is nobody to tell.
+        do { try release() } catch {}
+    }
+
+    var coversDirectory: Bool { directory != nil }
+
     func isCurrent() throws(StorageError) -> Bool {
-        let path = descriptor.path
-        let calls = descriptor.calls
-        return try descriptor.use(.lock) { number throws(StorageError) in
+        try file.use(.lock) { number throws(StorageError) in
             var held = FileStatus()
             _ = try retryInterrupted(.lock, path) { calls.status(number, &held) }
             var named = FileStatus()
             do throws(StorageError) {
-                _ = try retryInterrupted(.lock, path) { calls.statusAtPath(path, &named) }
+                try storage.place(of: path, .lock) { (directory, name) throws(StorageError) in
+                    _ = try retryInterrupted(.lock, path) { calls.statusAt(directory, name, &named) }
+                }
             } catch  where error.errno == ErrorNumber.notFound || error.errno == ErrorNumber.notDirectory {
                 return false
             }
@@ -29,20 +48,48 @@ final class PosixLock: StorageLock {
     }
 
     func release() throws(StorageError) {
-        if process.isForked { return try descriptor.close() }
-        let calls = descriptor.calls
+        if process.isForked {
+            // Held open, either would keep the lock when the parent has gone.
+            do { try directory?.close() } catch {}
+            return try file.close()
+        }
         do throws(StorageError) {
             // Closing alone would leave the lock to a child that was forked and has not yet replaced its program.
-            try descriptor.use(.lock) { number throws(StorageError) in
-                _ = try retryInterrupted(.lock, descriptor.path) { calls.flock(number, FileLockOperation.unlock) }
-            }
+            try Self.tryUnlock(file)
         } catch  where error.errno == ErrorNumber.badDescriptor {
             return
         } catch {
             // Closing frees the lock as well; the first error is the one to report.
-            try? descriptor.close()
+            do { try file.close() } catch {}
+            if let directory { Self.unlock(directory) }
             throw error
         }
-        try descriptor.close()
+        if let directory { Self.unlock(directory) }
+        try file.close()
+    }
+
+    func withdraw() throws(StorageError) {
+        var first: StorageError?
+        do throws(StorageError) {
+            if isMade, try isCurrent() { try storage.unlink(path) }
+        } catch {
+            first = error
+        }
+        // Whatever became of the file, the lock is given up.
+        try release()
+        if let first { throw first }
+    }
+
+    private static func tryUnlock(_ descriptor: PosixDescriptor) throws(StorageError) {
+        try descriptor.use(.lock) { number throws(StorageError) in
+            _ = try retryInterrupted(.lock, descriptor.path) {
+                descriptor.calls.flock(number, FileLockOperation.unlock)
+            }
+        }
+    }
+
+    /// Gives up the lock on a directory. A call that took it can't fail to give it up but for a closed descriptor, which has none.
+    static func unlock(_ descriptor: PosixDescriptor) {
+        do { try tryUnlock(descriptor) } catch {}
     }
 }

@@ -7,37 +7,88 @@ package struct PosixStorage: Storage {
     /// The owner alone reads and writes.
     private static let privateMode: UInt32 = 0o600
 
-    /// How often, and after how long, a taken lock is tried again: a reader that asks whether there is a writer holds
-    /// a shared lock for an instant.
-    private static let lockAttempts = 10
-    private static let lockPauseNanoseconds: Int64 = 10_000_000
-
-    private let calls: PosixCalls
+    let calls: PosixCalls
     /// What new files may be used for; the process's umask takes from it.
     private var fileMode = Self.privateMode
-    /// The log's directory with a slash behind it: below it no link is followed. Nil: any path, and only its last name is no link.
-    private var root: String?
+    /// The log's directory: all paths are those of its files, and no link is followed. Nil: any path, of which only the last name
+    /// must be no link.
+    let root: PosixDirectory?
 
     /// - Parameter calls: the system calls; others than the real ones are for tests.
     package init(calls: PosixCalls = .live) {
         self.calls = calls
+        root = nil
     }
 
-    package func confined(to directory: String, mode: UInt32?) -> any Storage {
-        var storage = self
-        storage.root = directory + "/"
-        storage.fileMode = mode ?? inheritedMode(directory)
-        return storage
+    private init(calls: PosixCalls, fileMode: UInt32, root: PosixDirectory) {
+        self.calls = calls
+        self.fileMode = fileMode
+        self.root = root
     }
+
+    // MARK: The log's directory
+
+    package func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        guard !path.bytes.contains(0) else {
+            throw StorageError(.open, path.description, errno: ErrorNumber.invalidArgument)
+        }
+        var isMade = false
+        let descriptor: PosixDescriptor
+        do throws(StorageError) {
+            descriptor = try directory(path)
+        } catch {
+            guard making, error.isNotFound else { throw error }
+            isMade = try makeDirectory(path, mode ?? Self.privateMode)
+            do throws(StorageError) {
+                descriptor = try directory(path)
+            } catch  where error.isNotFound && !isMade {
+                throw StorageError(danglingLink: path.description, .open)
+            }
+        }
+        let root = try PosixDirectory(descriptor, at: path, calls: calls)
+        let fileMode: UInt32
+        if let mode { fileMode = mode } else { fileMode = try inheritedMode(root) }
+        let storage = PosixStorage(calls: calls, fileMode: fileMode, root: root)
+        return PinnedStorage(files: storage, directory: root, isMade: isMade)
+    }
+
+    private func directory(_ path: DirectoryPath) throws(StorageError) -> PosixDescriptor {
+        let number = try retryInterrupted(.open, path.description) {
+            calls.open(path.bytes, OpenFlags.directory, 0)
+        }
+        return PosixDescriptor(number, path: path.description, calls: calls)
+    }
+
+    /// Returns false if there is something by that name.
+    private func makeDirectory(_ path: DirectoryPath, _ mode: UInt32) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            _ = try retryInterrupted(.createDirectory, path.description) {
+                calls.makeDirectory(path.bytes, Self.directoryMode(mode))
+            }
+            return true
+        } catch  where error.alreadyExists {
+            return false
+        }
+    }
+
+    /// Who may read files may list their names.
+    private static func directoryMode(_ mode: UInt32) -> UInt32 { mode | (mode & 0o444) >> 2 }
 
     /// The permissions of the log that is there, so that who reads it now can read what is added.
-    private func inheritedMode(_ directory: String) -> UInt32 {
-        var status = FileStatus()
-        guard calls.statusAtPath(directory + "/" + FileNames.superblock, &status) == 0, status.isRegular else {
-            return Self.privateMode
+    private func inheritedMode(_ root: PosixDirectory) throws(StorageError) -> UInt32 {
+        try root.descriptor.use(.open) { number throws(StorageError) in
+            var status = FileStatus()
+            // What keeps it from being looked at is met again by who reads it.
+            guard calls.statusAt(number, FileNames.superblock, &status) == 0, status.isRegular else {
+                return Self.privateMode
+            }
+            return status.permissions & 0o666 | Self.privateMode
         }
-        return status.permissions & 0o666 | Self.privateMode
     }
+
+    // MARK: Names
 
     package func names(in directory: String) throws(StorageError) -> DirectoryNames {
         let descriptor = try self.directory(directory, .list)
@@ -50,14 +101,13 @@ package struct PosixStorage: Storage {
             return names
         }
         try descriptor.close()
+        // A directory that is gone can still be listed.
+        if names.count == 0, let root, try root.isRemoved(.list) { throw StorageError(removed: root.path, .list) }
         return names
     }
 
     package func createDirectory(_ path: String) throws(StorageError) {
-        try check(.createDirectory, path)
-        // Who may read files may list their names.
-        let mode = fileMode | (fileMode & 0o444) >> 2
-        _ = try retryInterrupted(.createDirectory, path) { calls.makeDirectory(path, mode) }
+        try at(path, .createDirectory) { calls.makeDirectoryAt($0, $1, Self.directoryMode(fileMode)) }
     }
 
     package func create(_ path: String) throws(StorageError) -> any StorageFile {
@@ -72,75 +122,37 @@ package struct PosixStorage: Storage {
     }
 
     package func rename(_ from: String, to: String) throws(StorageError) {
-        try check(.rename, from)
-        try check(.rename, to)
         try place(of: from, .rename) { (source, name) throws(StorageError) in
             try place(of: to, .rename) { (target, newName) throws(StorageError) in
-                _ = try retryInterrupted(.rename, from) {
-                    if source == nil, target == nil { return calls.rename(from, to) }
-                    let here = PosixCalls.workingDirectory
-                    return calls.renameAt(source ?? here, name, target ?? here, newName)
+                try explainingRemoval { () throws(StorageError) in
+                    _ = try retryInterrupted(.rename, from) { calls.renameAt(source, name, target, newName) }
                 }
             }
         }
     }
 
     package func unlink(_ path: String) throws(StorageError) {
-        try check(.unlink, path)
-        try place(of: path, .unlink) { (directory, name) throws(StorageError) in
-            _ = try retryInterrupted(.unlink, path) {
-                guard let directory else { return calls.unlink(path) }
-                return calls.unlinkAt(directory, name)
-            }
-        }
+        try at(path, .unlink) { calls.unlinkAt($0, $1) }
     }
 
     package func syncDirectory(_ path: String) throws(StorageError) {
-        let descriptor = try directory(path, .syncDirectory)
-        try descriptor.use(.syncDirectory) { number throws(StorageError) in
-            _ = try retryInterrupted(.syncDirectory, path) { calls.syncAll(number) }
-        }
+        if let root, path == root.path { return try sync(root.descriptor) }
+        // That it can't be opened is no verdict on what was to be synced.
+        let descriptor = try directory(path, .open)
+        try sync(descriptor)
         try descriptor.close()
     }
 
-    package func lock(_ path: String) throws(StorageError) -> any StorageLock {
-        let descriptor = try file(.lock, path, OpenFlags.createIfMissing)
-        var attempt = 1
-        while true {
-            do throws(StorageError) {
-                try descriptor.use(.lock) { number throws(StorageError) in
-                    _ = try retryInterrupted(.lock, path) { calls.flock(number, FileLockOperation.tryExclusive) }
-                }
-                return PosixLock(descriptor)
-            } catch  where error.errno == ErrorNumber.wouldBlock && attempt < Self.lockAttempts {
-                attempt += 1
-                SystemClock.sleep(nanoseconds: Self.lockPauseNanoseconds)
-            }
+    private func sync(_ directory: PosixDescriptor) throws(StorageError) {
+        try directory.use(.syncDirectory) { number throws(StorageError) in
+            _ = try retryInterrupted(.syncDirectory, directory.path) { calls.syncAll(number) }
         }
     }
 
-    package func isLocked(_ path: String) throws(StorageError) -> Bool {
-        let descriptor: PosixDescriptor
-        do throws(StorageError) {
-            descriptor = try file(.lock, path, OpenFlags.read)
-        } catch  where error.errno == ErrorNumber.notFound {
-            return false
-        }
-        let isLocked = try descriptor.use(.lock) { number throws(StorageError) in
-            do throws(StorageError) {
-                _ = try retryInterrupted(.lock, path) { calls.flock(number, FileLockOperation.tryShared) }
-            } catch  where error.errno == ErrorNumber.wouldBlock {
-                return true
-            }
-            _ = try retryInterrupted(.lock, path) { calls.flock(number, FileLockOperation.unlock) }
-            return false
-        }
-        try descriptor.close()
-        return isLocked
-    }
+    // MARK: Opening
 
     /// Opens a file that exists, and nothing that only has a file's name.
-    private func file(
+    func file(
         _ operation: StorageError.Operation, _ path: String, _ flags: CInt
     ) throws(StorageError) -> PosixDescriptor {
         let descriptor: PosixDescriptor
@@ -158,62 +170,53 @@ package struct PosixStorage: Storage {
         return descriptor
     }
 
-    private func directory(
+    /// Opens a directory with a place of its own in the list of its names.
+    func directory(
         _ path: String, _ operation: StorageError.Operation
     ) throws(StorageError) -> PosixDescriptor {
-        try descriptor(operation, path, nameBelowRoot(path) == nil ? OpenFlags.directory : OpenFlags.directoryNotLink)
+        guard let root else { return try descriptor(operation, path, OpenFlags.directory) }
+        if path == root.path { return try root.open(".", OpenFlags.directory, operation, path) }
+        return try descriptor(operation, path, OpenFlags.directoryNotLink)
     }
 
     private func descriptor(
         _ operation: StorageError.Operation, _ path: String, _ flags: CInt
     ) throws(StorageError) -> PosixDescriptor {
-        try check(operation, path)
-        let number = try place(of: path, operation) { (directory, name) throws(StorageError) in
-            try retryInterrupted(operation, path) {
-                guard let directory else { return calls.open(path, flags, fileMode) }
-                return calls.openAt(directory, name, flags, fileMode)
-            }
-        }
+        let number = try at(path, operation) { calls.openAt($0, $1, flags, fileMode) }
         return PosixDescriptor(number, path: path, calls: calls)
     }
 
-    /// Calls `body` with the folder of the log that the path leads through, held open while the call runs, and the name in it;
-    /// with no folder and the whole path if it leads through none.
-    private func place<Result>(
+    /// Makes a call that takes an open directory and a name in it.
+    @discardableResult
+    private func at(
+        _ path: String, _ operation: StorageError.Operation, _ call: (CInt, String) -> CInt
+    ) throws(StorageError) -> CInt {
+        try place(of: path, operation) { (directory, name) throws(StorageError) in
+            try explainingRemoval { () throws(StorageError) in
+                try retryInterrupted(operation, path) { call(directory, name) }
+            }
+        }
+    }
+
+    /// Calls `body` with the directory that a path leads through, and the name in it; with the working directory and the whole
+    /// path where the storage is pinned to none.
+    func place<Result>(
         of path: String, _ operation: StorageError.Operation,
-        _ body: (CInt?, String) throws(StorageError) -> Result
+        _ body: (CInt, String) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
-        guard let root, let below = nameBelowRoot(path), let slash = below.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            return try body(nil, path)
-        }
-        let folder = below[..<slash]
-        // A log's folders have none in them: all but the last name of a longer path would be followed.
-        guard !folder.utf8.contains(UInt8(ascii: "/")) else {
-            throw StorageError(operation, path, errno: ErrorNumber.invalidArgument)
-        }
-        let folderPath = root + folder
-        let number = try retryInterrupted(operation, folderPath) {
-            calls.open(folderPath, OpenFlags.directoryNotLink, 0)
-        }
-        let descriptor = PosixDescriptor(number, path: folderPath, calls: calls)
-        let result = try descriptor.use(operation) { number throws(StorageError) in
-            try body(number, String(below[below.utf8.index(after: slash)...]))
-        }
-        // Nothing was written through it.
-        do { try descriptor.close() } catch {}
-        return result
-    }
-
-    /// What comes behind the log's directory in a path; nil if it is not below it.
-    private func nameBelowRoot(_ path: String) -> Substring? {
-        guard let root, path.utf8.count > root.utf8.count, path.utf8.starts(with: root.utf8) else { return nil }
-        return path[path.utf8.index(path.startIndex, offsetBy: root.utf8.count)...]
-    }
-
-    /// The system would cut a path at a zero byte and act on another file.
-    private func check(_ operation: StorageError.Operation, _ path: String) throws(StorageError) {
+        // The system would cut a path at a zero byte and act on another file.
         if path.utf8.contains(0) {
             throw StorageError(operation, path, errno: ErrorNumber.invalidArgument)
         }
+        guard let root else { return try body(PosixCalls.workingDirectory, path) }
+        return try root.place(of: path, operation, body)
+    }
+
+    @inline(__always)
+    private func explainingRemoval<Result>(
+        _ body: () throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+        guard let root else { return try body() }
+        return try root.explainingRemoval(body)
     }
 }

@@ -6,10 +6,14 @@ package import WalPlatform
 /// Paths are plain strings (a directory, a slash, a name). No call is made per event: one `write` per group.
 /// Implementations are safe to call from any thread.
 package protocol Storage: Sendable {
-    /// The same storage for the files of one log: no link within the directory is followed out of it.
+    /// The same storage for the files of one log. The path is followed once, here, and the directory it leads to is held: from then
+    /// on paths below it mean the files of that directory whatever becomes of the path, no link within it is followed, and
+    /// all other paths are refused. Throws `.notFound` if there is no directory.
     ///
     /// New files get the permissions of `mode`; of nil, those of the log's superblock, or the owner's alone if there is none.
-    func confined(to directory: String, mode: UInt32?) -> any Storage
+    ///
+    /// - Parameter making: whether to make the directory if it is missing.
+    func pinned(to path: DirectoryPath, mode: UInt32?, making: Bool) throws(StorageError) -> PinnedStorage
 
     /// The names in a directory, in no particular order, without "." and "..".
     func names(in directory: String) throws(StorageError) -> DirectoryNames
@@ -32,17 +36,15 @@ package protocol Storage: Sendable {
     /// Makes every create, rename and unlink in the directory durable.
     func syncDirectory(_ path: String) throws(StorageError)
 
-    /// Takes the exclusive lock on a file, making the file if it is missing; throws `.wouldBlock` if another holder has it.
+    /// Takes the exclusive lock on a file, making the file if it is missing; throws `.wouldBlock` if another holder has it. A pinned
+    /// storage takes that on its directory, too, before it looks at the file.
     func lock(_ path: String) throws(StorageError) -> any StorageLock
 
-    /// Whether some holder has the exclusive lock on the file now. False if there is no such file.
+    /// Whether some holder has the exclusive lock on the file, or on the directory of a pinned storage, now.
     func isLocked(_ path: String) throws(StorageError) -> Bool
 }
 
 extension Storage {
-    /// Where there are neither links nor permissions.
-    package func confined(to directory: String, mode: UInt32?) -> any Storage { self }
-
     /// The names in a directory as strings, in no particular order, without "." and "..".
     package func list(_ directory: String) throws(StorageError) -> [String] {
         try names(in: directory).strings
@@ -116,9 +118,15 @@ package protocol StorageMapping: AnyObject, Sendable {
 
 /// A held directory lock; released by `release` or when the object goes.
 package protocol StorageLock: AnyObject, Sendable {
+    /// Whether the lock is also one on the log's directory, which removing or replacing the file doesn't break.
+    var coversDirectory: Bool { get }
+
     /// Whether the locked file is still the one its path names.
     func isCurrent() throws(StorageError) -> Bool
 
     /// Releases the lock. Idempotent.
     func release() throws(StorageError)
+
+    /// Releases the lock, and removes the file if it was made for it: as if nobody had ever taken it.
+    func withdraw() throws(StorageError)
 }

@@ -1,15 +1,17 @@
+import WalPlatform
+
 /// A failed call on the storage seam: which call, on which path, and the system's error number.
 package struct StorageError: Error, Sendable, Hashable {
     /// The calls of the seam, for messages and for aiming injected faults.
     package enum Operation: String, Sendable, Hashable, CaseIterable {
         case list, createDirectory, create, open, size, read, write, allocate, truncate, sync, syncDirectory
-        case rename, unlink, lock, map, close, nextData
+        case rename, unlink, lock, map, close, nextData, openDirectory
     }
 
     package var operation: Operation
     package var path: String
     package var errno: CInt
-    /// Set where no system call failed, but the bytes read make no sense.
+    /// Set where the number alone does not say what is wrong, or no system call failed, but the bytes read make no sense.
     package var problem: Problem?
 
     /// What is wrong with a file that could be read.
@@ -20,6 +22,10 @@ package struct StorageError: Error, Sendable, Hashable {
         case unsupported
         /// The name leads to a directory, pipe, socket or device.
         case noFile
+        /// The log's directory has been removed while it was held.
+        case directoryRemoved
+        /// The path of the log's directory is a link that leads nowhere.
+        case danglingLink
     }
 
     package init(_ operation: Operation, _ path: String, errno: CInt) {
@@ -44,6 +50,18 @@ package struct StorageError: Error, Sendable, Hashable {
     package init(noFile path: String, _ operation: Operation) {
         self.init(operation, path, errno: 0)
         problem = .noFile
+    }
+
+    /// The log's directory is gone, and with it all that was in it.
+    package init(removed path: String, _ operation: Operation) {
+        self.init(operation, path, errno: ErrorNumber.notFound)
+        problem = .directoryRemoved
+    }
+
+    /// The path of a log's directory is a link that leads nowhere.
+    package init(danglingLink path: String, _ operation: Operation) {
+        self.init(operation, path, errno: ErrorNumber.notFound)
+        problem = .danglingLink
     }
 
     /// The raw bytes of a compressed segment that can't be had.

@@ -29,6 +29,7 @@ package struct DataRanges: Sendable {
     /// The ranges at or behind an offset, and all that a file has gained since they were asked for.
     func from(_ offset: UInt64, to size: UInt64) -> [Range<UInt64>] {
         var result: [Range<UInt64>] = []
+        guard offset < size else { return result }
         for range in ranges where range.upperBound > offset && range.lowerBound < size {
             result.append(max(offset, range.lowerBound)..<min(size, range.upperBound))
         }

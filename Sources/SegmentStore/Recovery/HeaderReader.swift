@@ -179,7 +179,7 @@ package struct HeaderReader: Sendable {
     /// Whether a segment whose file is gone was truncated away, here or by another process: the low mark says so.
     package func isTruncatedAway(_ segment: Segment) throws(WalError) -> Bool {
         if segment.info.withLock({ $0.isRemoved }) { return true }
-        let content = try superblock()
+        let content = try settledSuperblock()
         guard case .found(let superblock, _, _) = content else { return false }
         return segment.sequence < superblock.firstSequence
     }

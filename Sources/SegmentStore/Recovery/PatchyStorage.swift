@@ -7,7 +7,18 @@ import WalPlatform
 struct PatchyStorage: Storage {
     let base: any Storage
     /// Whether anything could not be read.
-    let hasHoles = Guarded(false)
+    let hasHoles: Guarded<Bool>
+
+    init(base: any Storage, hasHoles: Guarded<Bool> = Guarded(false)) {
+        self.base = base
+        self.hasHoles = hasHoles
+    }
+
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: false).map { PatchyStorage(base: $0, hasHoles: hasHoles) }
+    }
 
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 

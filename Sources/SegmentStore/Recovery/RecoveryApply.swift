@@ -13,6 +13,9 @@ package struct RecoveryApply {
         package var writable: [WritableSegment]
         package var quarantined: [String]
         package var notKept: [String]
+        /// Left-over files that could not be removed, and why the first of them could not.
+        package var notRemoved: [String]
+        package var removalFailure: WalError?
     }
 
     let directory: String
@@ -21,6 +24,8 @@ package struct RecoveryApply {
     var plan: RecoveryPlan
     private var quarantined: [String] = []
     private var notKept: [String] = []
+    private var notRemoved: [String] = []
+    private var removalFailure: WalError?
     private var storage: any Storage { environment.storage }
     private var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
     private var quarantine: Quarantine { Quarantine(storage: storage, directory: directory, flaws: flaws) }
@@ -34,6 +39,7 @@ package struct RecoveryApply {
     }
 
     package mutating func run() throws(WalError) -> Result {
+        try quarantine.check(plan, limit: options.quarantineBytes)
         do throws(StorageError) {
             return try apply()
         } catch {
@@ -43,6 +49,7 @@ package struct RecoveryApply {
 
     private mutating func apply() throws(StorageError) -> Result {
         let known = try openSuperblock()
+        try giveUp()
         if let known { try confirm(known) }
         try confirmFooters()
         var superblock = plan.superblock
@@ -79,6 +86,15 @@ package struct RecoveryApply {
 
     private func path(_ name: String) -> String { directory + "/" + name }
 
+    /// What lies before the new low mark is put aside first: once the superblock says that the log begins behind it, it would be
+    /// removed. A stop in between leaves a log that lacks some of it, which the same repair goes on with.
+    private mutating func giveUp() throws(StorageError) {
+        guard !plan.givenUp.isEmpty else { return }
+        try quarantine.prepare()
+        let tag = max(plan.superblock.epoch, plan.newestEpoch) + 1
+        for name in plan.givenUp { quarantined.append(try quarantine.move(name, tag: tag)) }
+    }
+
     /// The superblock of a log that has one.
     private func openSuperblock() throws(StorageError) -> SuperblockFile? {
         guard !plan.isNew, !plan.mustRebuildSuperblock else { return nil }
@@ -90,7 +106,8 @@ package struct RecoveryApply {
     private mutating func confirm(_ file: SuperblockFile) throws(StorageError) {
         // Between the writes of its slots, as far as can be seen; a log that pads is made sure of in any case.
         if plan.superblockSlot != nil || options.padding != .none {
-            try file.confirm(plan.superblock, rewriting: plan.otherSlotIsWhole ? plan.superblockSlot : nil)
+            let found = plan.superblockAsRead ?? plan.superblock
+            try file.confirm(found, rewriting: plan.otherSlotIsWhole ? plan.superblockSlot : nil)
         }
         // Segments below the low mark go because the superblock says so: were it lost after the files, the log would miss them.
         let goes = plan.spareTwins + plan.leftovers.filter { !FileNames.isTemporary($0) }
@@ -112,18 +129,30 @@ package struct RecoveryApply {
 
     /// An unfinished file that comes back is a leftover again, so its going needs no sync. Of the segments below the low mark
     /// none may come back alone, should the superblock be lost.
-    private func removeLeftovers() throws(StorageError) {
+    private mutating func removeLeftovers() throws(StorageError) {
         guard !flaws.contains(.keepsLeftovers) else { return }
-        for name in plan.leftovers { try storage.unlink(path(name)) }
+        for name in plan.leftovers { try removeIfPossible(name) }
         if !plan.leftovers.allSatisfy(FileNames.isTemporary) { try storage.syncDirectory(directory) }
     }
 
     /// The name of the file that is kept is made durable before the other one goes.
-    private func removeTwins() throws(StorageError) {
+    private mutating func removeTwins() throws(StorageError) {
         guard !plan.spareTwins.isEmpty else { return }
         try storage.syncDirectory(directory)
-        for name in plan.spareTwins { try storage.unlink(path(name)) }
+        for name in plan.spareTwins { try removeIfPossible(name) }
         try storage.syncDirectory(directory)
+    }
+
+    /// What the log has no use for keeps nothing from opening: one that can't be removed is told of and stays for now.
+    private mutating func removeIfPossible(_ name: String) throws(StorageError) {
+        do throws(StorageError) {
+            try storage.unlink(path(name))
+        } catch {
+            if error.isNotFound { return }
+            guard error.isPassing else { throw error }
+            notRemoved.append(name)
+            removalFailure = removalFailure ?? error.wal("remove a file that the log needs no more")
+        }
     }
 
     // MARK: A new log
@@ -208,8 +237,8 @@ package struct RecoveryApply {
         var survey = TailSurvey(plan.superblock.identity)
         try survey.run(file, salt: segment.header?.salt ?? segment.salt, from: offset)
         try file.close()
-        guard survey.hasFrame, let end = survey.end else { return }
-        guard end - offset <= budget else {
+        guard survey.hasFrame, let end = survey.end, end > offset else { return }
+        guard end - offset <= budget, try hasRoom(end - offset) else {
             notKept.append(segment.name)
             return
         }
@@ -221,6 +250,12 @@ package struct RecoveryApply {
             // Never acknowledged as durable, and there is no room to keep it: the report says so.
             notKept.append(segment.name)
         }
+    }
+
+    private func hasRoom(_ bytes: UInt64) throws(StorageError) -> Bool {
+        guard let limit = options.quarantineBytes else { return true }
+        let used = try quarantine.usedBytes()
+        return used <= limit && bytes <= limit - used
     }
 
     private mutating func keepDamagedSuperblock(tag: UInt32) throws(StorageError) {
@@ -301,7 +336,9 @@ package struct RecoveryApply {
             try original.close()
             quarantined.append(try quarantine.copy(segment.name, range: 0..<size, tag: superblock.epoch))
         }
-        let made = try maker.replace(header, from: segment.name, through: min(cut.lsn, end.lsn))
+        let made = try maker.replace(
+            header, from: segment.name, firstKept: superblock.firstLSN,
+            through: min(cut.lsn, end.lsn))
         plan.segments[plan.segments.count - 1].isCompressed = false
         plan.segments[plan.segments.count - 1].header = made.header
         plan.segments[plan.segments.count - 1].end = made.end
@@ -334,7 +371,7 @@ package struct RecoveryApply {
         }
         return Result(
             superblock: superblock, superblockFile: file, found: plan.segments, writable: segments,
-            quarantined: quarantined, notKept: notKept)
+            quarantined: quarantined, notKept: notKept, notRemoved: notRemoved, removalFailure: removalFailure)
     }
 
     private func header(of found: RecoveryPlan.Found) throws(StorageError) -> SegmentHeader? {

@@ -1,3 +1,5 @@
+import WalPlatform
+
 /// What recovery read and decided, before anything is changed. Also the dry run, and all of a read-only open.
 package struct RecoveryPlan: Sendable {
     /// A segment file that belongs to the log.
@@ -72,6 +74,10 @@ package struct RecoveryPlan: Sendable {
     package var isNew = false
     package var superblock: Superblock
     package var mustRebuildSuperblock = false
+    /// As it was found, where `superblock` is another one.
+    package var superblockAsRead: Superblock?
+    /// What the superblock says of the end is not so.
+    package var isSuperblockUnfit = false
     /// The segments that stay, in order; the last one becomes the active one.
     package var segments: [Found] = []
     /// Where the log ends.
@@ -79,6 +85,12 @@ package struct RecoveryPlan: Sendable {
     /// Of the active segment, as far as it was scanned.
     package var tally: SegmentTally
     package var tail: Tail?
+    /// Segment files that hold what a repair gives up before the first LSN that it keeps, oldest first.
+    package var front: [Found] = []
+    /// The names of the files that go to quarantine before anything else, oldest first.
+    package var givenUp: [String] = []
+    /// The events that a repair finds missing or gives up.
+    package var lost: [ClosedRange<LSN>] = []
     /// Segment files behind the end, oldest first.
     package var discarded: [Found] = []
     package var cut: Cut?
@@ -96,6 +108,8 @@ package struct RecoveryPlan: Sendable {
     package var spareTwins: [String] = []
     package var outcome: RecoveryReport.Outcome
     package var damage: WalError?
+    /// What the superblock says that the segments show to be otherwise; no event is concerned.
+    package var contradictions: [WalError] = []
     package var newestEpoch: UInt32 = 0
     /// The highest LSN that a frame or segment header read says was durable.
     package var newestWatermark: UInt64 = 0
@@ -115,18 +129,28 @@ package struct RecoveryPlan: Sendable {
     /// The newest event that something read says was durable.
     package var knownDurableLSN: UInt64 { min(max(superblock.watermark.lsn, newestWatermark), end.lsn) }
 
+    /// Has the log be what the segments show, from the first one on, and trusts the superblock for no place in them.
+    mutating func goBySegments() {
+        guard cut == nil, let first = segments.first else { return }
+        superblockAsRead = superblockAsRead ?? superblock
+        superblock.rebase(toBase: first.base, sequence: first.sequence)
+    }
+
     /// The report of an open that did what the plan says.
-    package func report(epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [])
-        -> RecoveryReport
-    {
+    package func report(
+        epoch: UInt32, durableLSN: UInt64, quarantined: [String], notKept: [String] = [], notRemoved: [String] = []
+    ) -> RecoveryReport {
         var cutBytes: UInt64 = 0
         if let tail { cutBytes += UInt64(tail.range.count) }
-        cutBytes += bytesDiscarded
+        cutBytes = cutBytes.addingClamped(bytesDiscarded)
         var report = RecoveryReport(
             outcome: outcome, firstLSN: LSN(superblock.firstLSN), lastLSN: LSN(end.lsn), durableLSN: LSN(durableLSN),
             epoch: epoch, segmentCount: segments.count, segmentsScanned: segmentsScanned, bytesScanned: bytesScanned,
-            bytesCut: cutBytes, quarantined: quarantined, notKept: notKept, removed: leftovers, damage: damage)
+            bytesCut: cutBytes, quarantined: quarantined, notKept: notKept,
+            removed: leftovers.filter { !notRemoved.contains($0) }, notRemoved: notRemoved, damage: damage)
         report.rows = rows
+        report.lost = lost
+        report.contradictions = contradictions
         return report
     }
 }

@@ -28,7 +28,7 @@ package struct RecoveryPlanner: Sendable {
         do {
             return try plan(isDeep: false, makeNew: makeNew)
         } catch  where error.code == .corrupted || error.code == .missingSegment {
-            return try plan(isDeep: true, makeNew: makeNew)
+            return try plan(isDeep: true, refused: error, makeNew: makeNew)
         }
     }
 
@@ -37,7 +37,10 @@ package struct RecoveryPlanner: Sendable {
         try plan(isDeep: true, makeNew: makeNew)
     }
 
-    private func plan(isDeep: Bool, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
+    /// - Parameter refused: what a strict open says of the log.
+    private func plan(
+        isDeep: Bool, refused: WalError? = nil, makeNew: () -> Superblock
+    ) throws(WalError) -> RecoveryPlan {
         var listing = try attempt("list the log's directory") { () throws(StorageError) in
             SegmentListing(try storage.names(in: directory))
         }
@@ -66,34 +69,63 @@ package struct RecoveryPlanner: Sendable {
         // Where the low mark itself is lost, no file may go because of it.
         if behind > 1, !mustRebuild {
             let names = listing.entries[..<(behind - 1)].flatMap(\.names)
-            // To a reader they are nothing; who writes must not remove what is not this log's.
-            if !options.readOnly { for name in names { try refuseToRemove(name, known.identity) } }
+            for name in names { try refuseToRemove(name, known.identity) }
             leftovers += names
             listing.removeFirst(behind - 1)
         }
         let twins = try spareTwins(&listing, known)
         let segments = listing.segments(from: known.firstSequence)
         if !isDeep, !known.cutsEverything { try checkCount(segments, known) }
-        var plan = try RecoveryScan.run(
-            headers: headers, options: options, isDeep: isDeep || mustRebuild, writerIsLive: writerIsLive,
-            superblock: known,
-            found: consume segments, leftovers: leftovers, flaws: flaws)
+        let isDeep = isDeep || mustRebuild
+        var plan: RecoveryPlan
+        if isDeep, options.recovery == .pointInTime {
+            plan = try keepingPlan(known, segments) { (superblock, found) throws(WalError) in
+                try scan(superblock, found, leftovers: leftovers, isDeep: true)
+            }
+        } else {
+            plan = try scan(known, consume segments, leftovers: leftovers, isDeep: isDeep)
+        }
         plan.mustRebuildSuperblock = mustRebuild
         if plan.damage == nil, mustRebuild { plan.damage = damage }
-        if mustRebuild { plan.outcome = .pointInTime }
+        if plan.lost.isEmpty, plan.cut?.kind != .repair, !plan.isNew, !mustRebuild, let refused {
+            // What a strict open refuses is damage, also where reading everything finds none: the superblock is at fault.
+            plan.damage = refused
+            plan.isSuperblockUnfit = true
+        }
+        if mustRebuild || plan.damage != nil { plan.outcome = .pointInTime }
+        if plan.damage != nil { goBySegments(&plan) }
         plan.superblockSlot = slot
         plan.otherSlotIsWhole = slot != nil && found == nil
         plan.spareTwins = twins
         if !plan.isNew { replaceCompressedEnd(&plan) }
         if !plan.isNew { try completeEnds(&plan) }
-        plan.bytesDiscarded = try sizes(of: plan.discarded)
+        plan.bytesDiscarded = try sizes(of: plan.discarded.map(\.name) + plan.givenUp)
         if !plan.isNew, plan.cut == nil, plan.superblock.firstLSN > plan.end.lsn + 1 {
             throw WalError(
                 .corrupted,
-                "the superblock says that the log begins at LSN \(plan.superblock.firstLSN), but it ends at \(plan.end.lsn); \(RecoveryScan.advice)",
+                "the superblock says that the log begins at LSN \(plan.superblock.firstLSN), but it ends at \(plan.end.lsn); restore LOG and the segments from one copy, or read what is there with walctl cat --salvage",
                 path: headers.path(FileNames.superblock))
         }
         return plan
+    }
+
+    private func scan(
+        _ superblock: Superblock, _ found: consuming [RecoveryPlan.Found], leftovers: [String], isDeep: Bool
+    ) throws(WalError) -> RecoveryPlan {
+        try RecoveryScan.run(
+            headers: headers, options: options, isDeep: isDeep, writerIsLive: writerIsLive, superblock: superblock,
+            found: consume found, leftovers: leftovers, flaws: flaws)
+    }
+
+    /// A repair goes by the segments where the superblock does not fit them, and gives up nothing without keeping it.
+    private func goBySegments(_ plan: inout RecoveryPlan) {
+        let hasActive = plan.segments.contains {
+            $0.base == plan.superblock.activeBase && $0.sequence == plan.superblock.activeSequence
+        }
+        if plan.isSuperblockUnfit || !hasActive { plan.goBySegments() }
+        let segments = plan.leftovers.filter { !FileNames.isTemporary($0) }
+        plan.givenUp = segments + plan.givenUp
+        plan.leftovers.removeAll { !FileNames.isTemporary($0) }
     }
 
     /// Throws if a file that is in the way is another log's, or of a format from the future. One that can't be read goes.
@@ -185,7 +217,7 @@ package struct RecoveryPlanner: Sendable {
     }
 
     private func newLog(_ listing: SegmentListing, makeNew: () -> Superblock) throws(WalError) -> RecoveryPlan {
-        if let stranger = listing.others.first(where: { !FileNames.isKnown($0) }) {
+        if let stranger = listing.others.first(where: FileNames.isStranger) {
             throw WalError(
                 .notALog,
                 "the directory holds other files, such as \(stranger), and no log; name an empty or a new directory",
@@ -214,7 +246,7 @@ package struct RecoveryPlanner: Sendable {
         if superblock.epoch == 0 { return }
         var sequence = superblock.firstSequence
         var next = superblock.firstLSN
-        for segment in settled {
+        for (index, segment) in settled.enumerated() {
             let finding = try headers.read(segment.name, identity: superblock.identity)
             guard case .intact(let header) = finding else { continue }
             if header.firstLSN != segment.base {
@@ -223,9 +255,18 @@ package struct RecoveryPlanner: Sendable {
                     "the file holds the segment that begins at LSN \(header.firstLSN): it was renamed or copied",
                     path: headers.path(segment.name), offset: 0, lsns: LSN(segment.base)...LSN(segment.base))
             }
+            let isFirst = index == 0 && segment.base <= superblock.firstLSN
+            if isFirst && header.sequence != superblock.firstSequence
+                || segment.base == superblock.activeBase && header.sequence != superblock.activeSequence
+            {
+                throw contradiction(
+                    header, isFirst ? superblock.firstSequence : superblock.activeSequence, segment.base)
+            }
             if header.sequence > sequence {
                 let first = header.sequence == sequence + 1 ? header.predecessor.firstLSN : next
-                throw missing(from: max(first, superblock.firstLSN), through: segment.base - 1)
+                throw missing(
+                    from: max(first, superblock.firstLSN), through: segment.base - 1,
+                    index == 0 ? RecoveryScan.adviceAtFront : RecoveryScan.adviceInside)
             }
             if header.sequence < sequence {
                 throw WalError(
@@ -237,24 +278,34 @@ package struct RecoveryPlanner: Sendable {
             next = segment.base + 1
         }
         throw missing(
-            from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn)
+            from: settled.isEmpty ? superblock.firstLSN : superblock.activeBase, through: superblock.watermark.lsn,
+            RecoveryScan.openingAdvice)
     }
 
-    private func missing(from first: UInt64, through last: UInt64) -> WalError {
+    private func contradiction(_ header: SegmentHeader, _ sequence: UInt64, _ base: UInt64) -> WalError {
         WalError(
-            .missingSegment, "a segment file that must be there is missing; \(RecoveryScan.advice)",
+            .corrupted,
+            "the superblock says that the segment which begins at LSN \(base) is number \(sequence) of the log, but it is number \(header.sequence): LOG and the segments come from different copies of the log; restore both from one copy, or let walctl repair (point-in-time recovery) go by the segments",
+            path: headers.path(FileNames.superblock), lsns: LSN(base)...LSN(base))
+    }
+
+    private func missing(from first: UInt64, through last: UInt64, _ advice: String) -> WalError {
+        WalError(
+            .missingSegment, "a segment file that must be there is missing; \(advice)",
             path: headers.path(FileNames.segment(base: first)), lsns: LSN(first)...LSN(max(first, last)))
     }
 
-    private func sizes(of segments: [RecoveryPlan.Found]) throws(WalError) -> UInt64 {
+    private func sizes(of names: [String]) throws(WalError) -> UInt64 {
         var sum: UInt64 = 0
-        for segment in segments {
-            sum += try attempt("look at a segment") { () throws(StorageError) in
-                let file = try storage.open(headers.path(segment.name), .readOnly)
+        for name in names {
+            let size = try attempt("look at a segment") { () throws(StorageError) in
+                let file = try storage.open(headers.path(name), .readOnly)
                 let size = try file.size()
                 try file.close()
                 return size
             }
+            // Of sparse files not even the sum need fit.
+            sum = sum.addingClamped(size)
         }
         return sum
     }

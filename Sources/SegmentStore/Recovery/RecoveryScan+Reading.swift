@@ -32,7 +32,7 @@ extension RecoveryScan {
         let base = found[index].base
         throw WalError(
             .corrupted,
-            "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.advice)",
+            "the file ends at \(size), below the durable end \(chain.offset) that the superblock records; \(Self.openingAdvice)",
             path: headers.path(found[index].name), offset: size,
             lsns: LSN(base)...LSN(max(base, superblock.watermark.lsn)))
     }

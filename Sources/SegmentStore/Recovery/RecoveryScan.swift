@@ -9,6 +9,8 @@ package struct RecoveryScan {
     let flaws: StoreFlaws
     var found: [RecoveryPlan.Found]
     var plan: RecoveryPlan
+    /// Whether a scan of everything has come to the superblock's watermark.
+    var hasMetWatermark = false
 
     var storage: any Storage { headers.storage }
 
@@ -48,7 +50,7 @@ package struct RecoveryScan {
         guard let start = startIndex() else {
             return try corruption(
                 at: nil, lsn: isDeep ? superblock.firstLSN : superblock.watermark.segment, offset: 0,
-                claimed: max(superblock.watermark.lsn, superblock.firstLSN),
+                claimed: missingThrough(),
                 what: "the segment that must hold it is missing", code: .missingSegment)
         }
         var index = start
@@ -61,16 +63,15 @@ package struct RecoveryScan {
         var file = try open(index)
         defer { headers.close(file) }
         try checkLength(file, chain: chain, index: index)
-        if superblock.isClean, !isDeep, superblock.cutKind == .none, index == found.count - 1 {
-            plan.outcome = .clean
-            plan.tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
-            return finish(index, chain: chain, discard: false)
-        }
+        if let closed = try closedInOrder(index, chain, file, header) { return closed }
+        // Whether frames, or a header that confirms its predecessor's end, have shown that the point is one of the chain.
+        var isReached = isDeep
         var tally = SegmentTally(spacing: header.indexSpacing, from: chain.offset)
         var data = try dataRanges(file, from: chain.offset)
         var window = try self.window(file, header, index)
         plan.segmentsScanned = 1
         while true {
+            if isDeep { noteWatermark(chain, index) }
             if superblock.cutKind != .none, chain.nextLSN > superblock.cut { break }
             let successor = try successorHeader(index, chain: chain)
             if let successor {
@@ -80,6 +81,7 @@ package struct RecoveryScan {
                     file, identity: superblock.identity, sequence: found[index].sequence)
                 headers.close(file)
                 index += 1
+                isReached = true
                 header = successor
                 chain = FrameChain(header)
                 chain.flaws = flaws
@@ -97,15 +99,16 @@ package struct RecoveryScan {
                 plan.newestEpoch = max(plan.newestEpoch, frame.epoch)
                 plan.newestWatermark = max(plan.newestWatermark, frame.watermark)
                 chain.accept(frame)
+                isReached = true
                 continue
             }
-            if case .fault(.body, let damaged?) = check, isDeep, damaged.nextLSN <= superblock.firstLSN {
+            if case .fault(.body, let damaged?) = check, readsTruncated, damaged.nextLSN <= superblock.firstLSN {
                 // Its events were truncated away: nothing that is kept is concerned.
                 chain.accept(damaged)
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
                 continue
             }
-            if case .fault(.block, _) = check, isDeep, let entry = try entryBehindTruncated(chain, window) {
+            if readsTruncated, let entry = try entryBehindTruncated(chain, check, window) {
                 chain = FrameChain(header, at: entry)
                 chain.flaws = flaws
                 tally = SegmentTally(spacing: header.indexSpacing, from: .max)
@@ -115,7 +118,8 @@ package struct RecoveryScan {
             var isMalformed = false
             if case .whole = check { isMalformed = true }
             if let verdict = try judgeEnd(
-                index, chain: chain, file: file, data: data, header: header, isMalformed: isMalformed)
+                index, chain: chain, file: file, data: data, header: header, isMalformed: isMalformed,
+                isReached: isReached)
             {
                 return verdict
             }
@@ -126,19 +130,22 @@ package struct RecoveryScan {
         return try finishDecidedCut(index, chain: chain, file: file, salt: header.salt)
     }
 
-    /// Behind a damaged block of a compressed segment whose events were all truncated away.
-    private func entryBehindTruncated(_ chain: FrameChain, _ window: ByteWindow) throws(WalError) -> IndexEntry? {
+    /// Whether events that were truncated away are read: in all that is trusted they lie before the watermark, but for a cut, which
+    /// takes that back to the start of a segment.
+    private var readsTruncated: Bool { isDeep || superblock.cutKind != .none }
+
+    /// Behind damage whose events were all truncated away.
+    private func entryBehindTruncated(
+        _ chain: FrameChain, _ check: FrameCheck, _ window: ByteWindow
+    ) throws(WalError) -> IndexEntry? {
         try attempt("read a segment") { () throws(StorageError) in
-            guard let damage = try window.damage(at: chain.offset),
-                let entry = try window.entry(behind: damage, salt: chain.salt), entry.lsn <= superblock.firstLSN
-            else { return nil }
-            return entry
+            try chain.frame(behindDamage: check, window, notAbove: superblock.firstLSN)?.entry
         }
     }
 
     // MARK: Where to begin
 
-    private func startIndex() -> Int? {
+    func startIndex() -> Int? {
         if isDeep { return found.first.map { $0.base <= superblock.firstLSN } == true ? 0 : nil }
         let index = found.partitionPoint { $0.base >= superblock.watermark.segment }
         return index < found.count && found[index].base == superblock.watermark.segment ? index : nil
@@ -148,8 +155,6 @@ package struct RecoveryScan {
         isDeep || superblock.watermark.segment != header.firstLSN
             ? FrameChain(header) : FrameChain(header, at: superblock.watermark)
     }
-
-    static let advice = "restore the file from a backup, or open with point-in-time recovery to keep what comes before"
 
     // MARK: The next segment
 
@@ -188,22 +193,44 @@ package struct RecoveryScan {
 
     private mutating func judgeEnd(
         _ index: Int, chain: FrameChain, file: any StorageFile, data: DataRanges?, header: SegmentHeader,
-        isMalformed: Bool
+        isMalformed: Bool, isReached: Bool
     ) throws(WalError) -> RecoveryPlan? {
         let survey = try survey(file, salt: header.salt, from: chain.offset, index, data: data)
         let claimed = try claim(of: chain.nextLSN, behind: index, survey)
+        let isAnchored = try isAnchored(chain, file, header, isReached: isReached)
         // A frame whose records can't be decoded does not become another one by waiting.
         if writerIsLive, !isMalformed, try isWholeNow(chain, file, header, index) { return nil }
+        let isClosedHere =
+            superblock.isClean && superblock.cutKind == .none && chain.nextLSN == superblock.watermark.lsn &+ 1
+            && found[index].base == superblock.watermark.segment && chain.offset == superblock.watermark.offset
         let evidence = TailEvidence(
-            successorContinues: false, frameIsWhole: false, isVouched: claimed != nil, writerIsLive: writerIsLive,
+            successorContinues: false, frameIsWhole: false, isAnchored: isAnchored, isVouched: claimed != nil,
+            isClosedHere: isClosedHere, writerIsLive: writerIsLive,
             isFollowed: survey.end != nil || index + 1 < found.count)
         let row = RecoveryTable.index(for: evidence)
         plan.rows.insert(row: row)
         switch RecoveryTable.rows[row].verdict {
+        case .contradiction:
+            guard options.recovery == .pointInTime, isDeep else { throw contradiction() }
+            // All was read: the log is what the segments show.
+            plan.damage = contradiction()
+            plan.isSuperblockUnfit = true
+            hasMetWatermark = true
+            return try judgeEnd(
+                index, chain: chain, file: file, data: data, header: header, isMalformed: isMalformed,
+                isReached: isReached)
         case .corruption:
+            if let missing = try missing(behind: index, chain, survey, claimed ?? chain.nextLSN) {
+                return try corruption(
+                    at: index, lsn: missing.lowerBound, offset: nil, claimed: missing.upperBound,
+                    what: "a segment file that must be there is missing", code: .missingSegment, chain: chain)
+            }
             return try corruption(
                 at: index, lsn: chain.nextLSN, offset: chain.offset, claimed: claimed ?? chain.nextLSN,
                 what: "a frame that was on stable storage is damaged or missing", code: .corrupted, chain: chain)
+        case .closed:
+            plan.outcome = .clean
+            return finish(index, chain: chain, discard: false)
         case .inProgress:
             plan.outcome = .inProgress
             return finish(index, chain: chain, discard: false)
@@ -213,7 +240,7 @@ package struct RecoveryScan {
             return finish(index, chain: chain, discard: true)
         case .end, .crossOver, .acceptFrame:
             // The last two can't be: the evidence given rules them out.
-            plan.outcome = superblock.isClean && chain.nextLSN == superblock.watermark.lsn + 1 ? .clean : .unclean
+            plan.outcome = .unclean
             return finish(index, chain: chain, discard: false)
         }
     }
@@ -247,40 +274,20 @@ package struct RecoveryScan {
         }
         if claimed < lsn, !flaws.contains(.ignoresCheckpointsAsProof) {
             let folder = CheckpointFolder(storage: storage, directory: headers.directory)
-            claimed = max(claimed, try folder.newestDurable(superblock))
+            claimed = max(claimed, try folder.newestDurable(superblock, newestEpoch: plan.newestEpoch))
         }
         return claimed >= lsn ? claimed : nil
     }
 
-    /// The header block of the segment in which recovery begins is damaged: it was synced before anything relied on it.
-    private mutating func damagedHeader(_ index: Int) throws(WalError) -> RecoveryPlan {
-        let finding = try header(index)
-        let what =
-            switch finding {
-            case .damaged(let reason): reason
-            default: "the header block is missing"
-            }
-        if superblock.epoch == 0 {
-            // The log was being made when it stopped: no event can have been written.
-            plan.isNew = true
-            plan.leftovers += found.map(\.name)
-            plan.outcome = .created
-            return plan
-        }
-        return try corruption(
-            at: index, lsn: found[index].base, offset: 0, claimed: max(superblock.watermark.lsn, found[index].base),
-            what: what,
-            code: .corrupted)
-    }
-
     /// The log ends at the point reached, in segment `index`, which becomes the active one.
-    private mutating func finish(_ index: Int, chain: FrameChain, discard: Bool) -> RecoveryPlan {
+    mutating func finish(_ index: Int, chain: FrameChain, discard: Bool) -> RecoveryPlan {
         if discard {
             plan.discarded = Array(found[(index + 1)...])
             found.removeSubrange((index + 1)...)
         } else if index + 1 < found.count {
             found.removeSubrange((index + 1)...)
         }
+        noteStaleSuperblock(end: chain.nextLSN - 1)
         found[index].end = chain.mark(in: found[index].base)
         plan.segments = found
         plan.end = chain.mark(in: found[index].base)
@@ -302,50 +309,5 @@ package struct RecoveryScan {
             kind: superblock.cutKind, lsn: superblock.cut, base: found[index].base, sequence: found[index].sequence,
             predecessor: found[index].header?.predecessor ?? .init(), replaces: survey.end != nil || isInsideFrame)
         return result
-    }
-
-    /// Durable data is damaged: an error, or, on request, a plan that keeps all before it.
-    private mutating func corruption(
-        at index: Int?, lsn: UInt64, offset: UInt64, claimed: UInt64, what: String, code: WalError.Code,
-        chain: FrameChain? = nil
-    ) throws(WalError) -> RecoveryPlan {
-        let name = index.map { found[$0].name } ?? FileNames.segment(base: lsn)
-        let error = WalError(
-            code, "\(what); \(Self.advice)", path: headers.path(name), offset: offset,
-            lsns: LSN(lsn)...LSN(max(lsn, claimed)))
-        guard options.recovery == .pointInTime, isDeep else { throw error }
-        plan.damage = error
-        plan.outcome = .pointInTime
-        if let index, let chain, lsn >= superblock.firstLSN {
-            var result = finish(index, chain: chain, discard: true)
-            result.cut = .init(
-                kind: .repair, lsn: lsn - 1, base: found[index].base, sequence: found[index].sequence,
-                predecessor: found[index].header?.predecessor ?? .init(), replaces: true)
-            return result
-        }
-        // Not below the low mark: what comes before it was truncated away, and no LSN is given out again.
-        return cutAtDamagedSegment(lsn: max(lsn, superblock.firstLSN))
-    }
-
-    /// Whether a stop interrupted a decided cut that keeps nothing of the first segment, whose file can't be gone on with.
-    private mutating func mustFinishWholeCut() throws(WalError) -> Bool {
-        guard superblock.cutsEverything else { return false }
-        guard let index = startIndex(), found[index].base == superblock.activeBase else { return true }
-        if case .intact = try header(index) { return false }
-        return true
-    }
-
-    /// Nothing of the damaged or missing first segment can be kept: an empty one takes its place.
-    private mutating func cutAtDamagedSegment(lsn: UInt64, isTruncation: Bool = false) -> RecoveryPlan {
-        plan.outcome = isTruncation ? .unclean : .pointInTime
-        plan.discarded = found
-        plan.segments = []
-        plan.cut = .init(
-            kind: isTruncation ? .truncation : .repair, lsn: lsn - 1, base: lsn, sequence: superblock.firstSequence,
-            predecessor: .init(),
-            replaces: true)
-        plan.end = Mark(
-            lsn: lsn - 1, segment: lsn, offset: UInt64(Layout.blockSize), link: 0, epoch: 0, incarnation: 0)
-        return plan
     }
 }

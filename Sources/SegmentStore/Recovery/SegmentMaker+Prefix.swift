@@ -14,9 +14,12 @@ extension SegmentMaker {
     }
 
     /// Copies a segment's frames up to an event, under a new salt: no frame behind the cut can ever come back. A frame that
-    /// goes on behind it is written with fewer events. Kept frames keep their epoch and incarnation.
+    /// goes on behind it is written with fewer events. Kept frames keep their epoch and incarnation. In the place of damaged
+    /// frames whose events were all truncated away come events without a payload, so that the LSNs stay dense.
+    ///
+    /// - Parameter firstKept: the oldest event that is the log's.
     package func copyPrefix(
-        of original: SegmentHeader, from source: any StorageFile, through last: UInt64
+        of original: SegmentHeader, from source: any StorageFile, firstKept: UInt64, through last: UInt64
     ) throws(StorageError) -> Prefix {
         var header = original
         if !environment.flaws.contains(.keepsSaltOfCutSegment) { header.salt = environment.random() }
@@ -34,11 +37,23 @@ extension SegmentMaker {
             if options.preallocation != .growing { try file.allocate(header.segmentSize) }
             try file.write(block, at: 0)
             var copy = PrefixCopy(header, to: file)
-            let window = ByteWindow(source, limit: min(try source.size(), original.framesLimit))
+            let limit = min(try source.size(), original.framesLimit)
+            // Of a compressed segment the unpacked blocks are used where they are.
+            let window =
+                if let packed = source as? CompressedSegmentFile {
+                    ByteWindow(packed, ReadAhead(spawn: nil), limit: limit)
+                } else { ByteWindow(source, limit: limit) }
             var old = FrameChain(original)
-            while old.nextLSN <= last, case .whole(let frame, let body) = try old.check(window) {
-                guard try copy.add(frame, body: body, through: last) else { break }
-                old.accept(frame)
+            while old.nextLSN <= last {
+                let check = try old.check(window)
+                if case .whole(let frame, let body) = check, try copy.add(frame, body: body, through: last) {
+                    old.accept(frame)
+                } else {
+                    guard let next = try old.frame(behindDamage: check, window, notAbove: min(firstKept, last + 1)),
+                        try copy.addStandIns(before: next, through: last)
+                    else { break }
+                    old = FrameChain(original, at: next.entry)
+                }
             }
             copy.pad(options.padding, limit: header.framesLimit, time: environment.now())
             try copy.flush()
@@ -90,25 +105,53 @@ private struct PrefixCopy: ~Copyable {
             frame.bodyLength = length
         }
         frame.link = chain.link ?? 0
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: Layout.frameHeaderSize))
-        bytes.append(contentsOf: UnsafeRawBufferPointer(start: body, count: frame.bodyLength))
-        bytes.append(contentsOf: repeatElement(0, count: frame.size - (bytes.count - start)))
         let offset = chain.offset
-        let salt = self.salt
-        let isWhole = bytes.withUnsafeMutableBytes { buffer -> Bool in
-            // The array holds the frame just added, so it has a base address.
-            guard let address = buffer.baseAddress.map({ $0 + start }) else { return false }
-            let seed = FrameHeader.seed(salt: salt, offset: offset)
-            let copied = address + Layout.frameHeaderSize
-            frame.bodyChecksum = FrameHeader.bodyChecksum(at: copied, length: frame.bodyLength, seed: seed)
-            frame.checksum = frame.encode(at: address, seed: seed)
-            return tally.add(frame, at: offset, body: copied) != nil
+        let seed = FrameHeader.seed(salt: salt, offset: offset)
+        // The padding behind a body that was shortened is not in the original.
+        let whole = frame.bodyLength & ~7
+        var rest = Block(size: Layout.aligned(frame.bodyLength) - whole)
+        rest.store(Array(UnsafeRawBufferPointer(start: body + whole, count: frame.bodyLength - whole)), at: 0)
+        let checksum = CRC32C.checksum(UnsafeRawBufferPointer(start: body, count: whole), seed: seed)
+        frame.bodyChecksum = rest.bytes.withUnsafeBytes { CRC32C.checksum($0, seed: checksum) }
+        var header = Block(size: Layout.frameHeaderSize)
+        header.withUnsafeMutableBytes { bytes in
+            // A block of a header's size has a base address.
+            if let base = bytes.baseAddress { frame.checksum = frame.encode(at: base, seed: seed) }
         }
-        guard isWhole else { return false }
+        guard tally.add(frame, at: offset, body: body) != nil else { return false }
         chain.accept(frame)
+        bytes.append(contentsOf: header.bytes)
+        let contents = UnsafeRawBufferPointer(start: body, count: whole)
+        if whole <= Self.chunk {
+            bytes.append(contentsOf: contents)
+        } else {
+            // From where it was read to: a large event is not held twice.
+            try flush()
+            try file.write(at: written, contents)
+            written += UInt64(whole)
+        }
+        bytes.append(contentsOf: rest.bytes)
         if bytes.count >= Self.chunk { try flush() }
         return true
+    }
+
+    /// Adds events without a payload up to a frame.
+    mutating func addStandIns(before next: LostFrames, through last: UInt64) throws(StorageError) -> Bool {
+        let mark = chain.mark(in: 0)
+        let count = Int(next.entry.lsn - chain.nextLSN)
+        guard count > 0 else { return true }
+        // A payload of no bytes is a head of zeros.
+        let body = [UInt8](repeating: 0, count: Layout.aligned(count * Record.plainSize(payload: 0)))
+        let frame = FrameHeader(
+            bodyLength: count * Record.plainSize(payload: 0), eventCount: count, firstLSN: chain.nextLSN,
+            watermark: mark.lsn, time: next.time, incarnation: mark.incarnation, epoch: mark.epoch, link: mark.link,
+            bodyChecksum: 0)
+        var isWhole = false
+        try body.span.bytes.withUnsafeBytes { (buffer) throws(StorageError) in
+            guard let address = buffer.baseAddress else { return }
+            isWhole = try add(frame, body: address, through: last)
+        }
+        return isWhole
     }
 
     /// Fills up the sector in which the copy ends: the next frame goes into another one.

@@ -45,11 +45,11 @@ package struct SegmentMaker: Sendable {
     /// file now; where that is the compressed one it goes once the new one is durable. Returns the new file, header and where
     /// its frames end.
     package func replace(
-        _ original: SegmentHeader, from sourceName: String, through last: UInt64
+        _ original: SegmentHeader, from sourceName: String, firstKept: UInt64, through last: UInt64
     ) throws(StorageError) -> Prefix {
         let name = FileNames.segment(base: original.firstLSN)
         let source = try storage.openSegment(directory + "/" + sourceName)
-        let copy = try copyPrefix(of: original, from: source, through: last)
+        let copy = try copyPrefix(of: original, from: source, firstKept: firstKept, through: last)
         // What was whole when the plan was made must be so now: a shorter copy would lose events.
         guard copy.end.lsn == max(last, original.firstLSN - 1) else {
             throw StorageError(.read, directory + "/" + name, errno: ErrorNumber.io)

@@ -66,7 +66,7 @@ package struct TailSurvey: Sendable {
             }
             guard let bytes = found else { return false }
             // In steps of eight bytes, wherever the data ends.
-            let count = min(reach, Self.chunk, Int((limit - position + 7) & ~7))
+            let count = Int(min(UInt64(min(reach, Self.chunk)), (limit - position + 7) & ~7))
             look(bytes, count: count, reach: reach, at: position, salt: salt)
             position += UInt64(count)
             bytesRead += UInt64(count)
@@ -108,7 +108,9 @@ package struct TailSurvey: Sendable {
         guard let salt, left >= Layout.frameHeaderSize, bytes.load(4, as: UInt16.self) == FrameHeader.magic else {
             return
         }
-        guard let header = FrameHeader(at: bytes, seed: FrameHeader.seed(salt: salt, offset: offset)) else { return }
+        guard let header = FrameHeader(at: bytes, seed: FrameHeader.seed(salt: salt, offset: offset)),
+            header.hasPossibleLSNs
+        else { return }
         if !hasFrame { firstFrame = (header.firstLSN, offset) }
         hasFrame = true
         claimed = max(claimed, header.watermark)

@@ -8,10 +8,18 @@ struct Verifier {
     private let headers: HeaderReader
     private var report: VerifyReport
     private var total: UInt64 = 0
+    /// Whether another process has cut the log since the store looked at it last.
+    private(set) var isOvertaken = false
+    private var isAcrossDamage: Bool
+    /// The first event that is of the log.
+    private var lowMark: UInt64
 
-    init(_ store: LogStore, progress: ((UInt64, UInt64) -> Void)?) {
+    /// - Parameter acrossDamage: whether to read on behind damage that keeps recovery from what follows it.
+    init(_ store: LogStore, acrossDamage: Bool, progress: ((UInt64, UInt64) -> Void)?) {
         self.store = store
+        isAcrossDamage = acrossDamage
         self.progress = progress
+        lowMark = store.firstLSN
         headers = HeaderReader(storage: store.storage, directory: store.directory)
         report = VerifyReport(
             findings: [], firstLSN: LSN(store.firstLSN), lastLSN: LSN(store.writtenLSN), eventCount: 0, frameCount: 0,
@@ -20,7 +28,10 @@ struct Verifier {
 
     mutating func run() throws(WalError) -> VerifyReport {
         try checkSuperblock()
-        let segments = store.catalog.withLock { $0.segments }
+        let across = isAcrossDamage ? try store.segmentsAcrossDamage() : nil
+        isAcrossDamage = across != nil
+        if isAcrossDamage { lowMark = store.setAside.withLock { $0.firstLSN } }
+        let segments = across ?? store.catalog.withLock { $0.segments }
         total = UInt64(segments.count) * store.options.segmentSize
         var previous: (FrameChain, Segment)?
         for (index, segment) in segments.enumerated() {
@@ -29,8 +40,8 @@ struct Verifier {
                 continue
             }
             let next = index + 1 < segments.count ? segments[index + 1] : nil
-            previous = try check(segment, next: next, previous: previous)
-            report.segmentCount += 1
+            previous = try settledCheck(segment, next: next, previous: previous)
+            if isOvertaken { return report }
         }
         try checkCheckpoints()
         reportTail()
@@ -47,7 +58,12 @@ struct Verifier {
         var content = SuperblockFile.Content.damaged
         // A writer may be overwriting a slot: what is wrong once may be in motion.
         for _ in 0..<8 {
-            content = try headers.superblock()
+            do throws(WalError) { content = try headers.superblock() } catch {
+                // Recovery has found it missing.
+                guard error.code == .notFound, store.options.readOnly else { throw error }
+                content = .damaged
+                break
+            }
             if case .found(_, damage: nil, _) = content { return }
         }
         switch content {
@@ -55,6 +71,8 @@ struct Verifier {
         case .found(_, let damage?, _):
             add(.derivable, WalError(.corrupted, "\(damage); the next writable open mends it", path: path))
         default:
+            // Of a log that is open for reading nevertheless recovery has said it.
+            if store.options.readOnly, store.report.damage != nil { return }
             add(.corruption, WalError(.corrupted, "the superblock is damaged; repair the log", path: path))
         }
     }
@@ -80,6 +98,7 @@ struct Verifier {
         guard store.options.readOnly else { return }
         let last = store.writtenLSN
         let path = store.directory
+        for contradiction in store.report.contradictions { add(.derivable, contradiction) }
         let tail = store.tailFinding.withLock { $0 }
         switch tail.outcome {
         case .tornTail:
@@ -93,7 +112,44 @@ struct Verifier {
             add(.inProgress, WalError(.io, "another process is writing behind LSN \(last)", path: path))
         default: break
         }
-        if let damage = tail.damage { add(.corruption, damage) }
+        if let damage = tail.damage, !report.covers(damage) { add(.corruption, damage) }
+    }
+
+    /// Checks a segment. Beside another process what is wrong with it counts if it is so twice.
+    private mutating func settledCheck(
+        _ segment: Segment, next: Segment?, previous: (FrameChain, Segment)?
+    ) throws(WalError) -> (FrameChain, Segment)? {
+        var looks = SecondLook()
+        while true {
+            let before = report
+            let facts = store.options.readOnly ? headers.fileFacts() : nil
+            if store.options.readOnly, let facts {
+                if segment.sequence < facts.firstSequence {
+                    report.firstLSN = max(report.firstLSN, LSN(facts.firstLSN))
+                    lowMark = max(lowMark, facts.firstLSN)
+                    return nil
+                }
+                isOvertaken = store.isOvertaken(by: facts)
+                if isOvertaken { return nil }
+            }
+            var checked: (FrameChain, Segment)?
+            var refusal: WalError?
+            do throws(WalError) {
+                checked = try check(segment, next: next, previous: previous)
+            } catch {
+                refusal = error
+            }
+            let found = report.findings[before.findings.count...].map { $0.kind.rawValue + $0.error.place }
+            let isWell = found.isEmpty && refusal == nil
+            if isWell || !store.options.readOnly
+                || looks.confirms(found + (refusal.map { [$0.place] } ?? []), under: facts)
+            {
+                if let refusal { throw refusal }
+                report.segmentCount += 1
+                return checked
+            }
+            report = before
+        }
     }
 
     private mutating func check(
@@ -142,14 +198,18 @@ struct Verifier {
             chain.accept(frame)
             report.frameCount += 1
             // The first segment may begin below the low mark: those events are read, but no longer part of the log.
-            let first = max(frame.firstLSN, store.firstLSN)
+            let first = max(frame.firstLSN, lowMark)
             // And the last one may go on behind a cut that is not finished.
-            let next = store.options.readOnly ? min(frame.nextLSN, report.lastLSN.rawValue + 1) : frame.nextLSN
+            let isBounded = store.options.readOnly && !isAcrossDamage
+            let next = isBounded ? min(frame.nextLSN, report.lastLSN.rawValue + 1) : frame.nextLSN
+            if isAcrossDamage { report.lastLSN = max(report.lastLSN, LSN(next - 1)) }
             report.eventCount += next > first ? next - first : 0
             report.byteCount += UInt64(frame.size)
             progress?(report.byteCount, total)
         }
-        if chain.nextLSN <= last, next != nil {
+        if chain.nextLSN <= last, let next, next.sequence > segment.sequence + 1 {
+            add(.corruption, missing(chain.nextLSN...last))
+        } else if chain.nextLSN <= last, next != nil {
             add(
                 .corruption,
                 WalError(
@@ -158,6 +218,14 @@ struct Verifier {
         }
         try checkFooter(reader, tally, chain)
         return (chain, segment)
+    }
+
+    private func missing(_ lsns: ClosedRange<UInt64>) -> WalError {
+        WalError(
+            .missingSegment,
+            "a segment file that must be there is missing; restore it from a backup, or repair the log",
+            path: headers.path(FileNames.segment(base: lsns.lowerBound)),
+            lsns: LSN(lsns.lowerBound)...LSN(lsns.upperBound))
     }
 
     /// Reports a damaged frame. Where the header of the frame holds, its body alone is lost, and reading goes on behind it.
@@ -178,7 +246,7 @@ struct Verifier {
         let isBody = fault == .body && header != nil
         let through = isBody ? (header.map { $0.nextLSN - 1 } ?? last) : last
         // Below the low mark no event is kept that could be concerned.
-        let isGone = isBody && through < store.firstLSN
+        let isGone = isBody && through < lowMark
         add(
             isGone ? .derivable : .corruption,
             WalError(
@@ -194,7 +262,7 @@ struct Verifier {
     }
 
     private mutating func skip(_ lost: LostBlock, _ reader: SegmentReader, _ chain: inout FrameChain) -> Bool {
-        let isGone = lost.lsns.upperBound < store.firstLSN
+        let isGone = lost.lsns.upperBound < lowMark
         add(
             isGone ? .derivable : .corruption,
             WalError(
@@ -250,19 +318,6 @@ struct Verifier {
                     .corrupted, "the index is damaged; no event is concerned, but finding one is slower",
                     path: segment.path,
                     offset: footer.indexOffset))
-        }
-    }
-}
-
-extension LogStore {
-    /// Reads everything with read calls and reports what is wrong. `progress` gets bytes done and bytes in all, now and then.
-    package func verify(progress: ((UInt64, UInt64) -> Void)?) throws(WalError) -> VerifyReport {
-        while true {
-            let cuts = cutGeneration.load(ordering: .acquiring)
-            var verifier = Verifier(self, progress: progress)
-            let report = try verifier.run()
-            // What was cut meanwhile was no damage.
-            if report.findings.isEmpty || cuts == cutGeneration.load(ordering: .acquiring) { return report }
         }
     }
 }

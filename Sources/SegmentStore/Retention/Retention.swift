@@ -8,7 +8,8 @@ public struct Retention: Sendable, Hashable {
     /// on disk), of a segment that is not sealed yet the bytes used.
     public var maxBytes: UInt64?
     /// How long to keep events after they were written; nil: for ever. A segment's age is that of its newest *frame time*: when
-    /// its last event was written by the wall clock, whatever times the events carry.
+    /// its last event was written by the wall clock, whatever times the events carry. A clock that was wrong for a while makes
+    /// nothing go early: see ``RetentionReport/ageDoubts``.
     public var maxAge: Duration?
     /// The most segments to keep, the active one included; nil: any number; at least 1.
     public var maxSegments: Int?

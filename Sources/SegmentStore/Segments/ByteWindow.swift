@@ -16,6 +16,8 @@ package final class ByteWindow {
     private static let firstReads = 2
     /// The buffer of whoever follows the end of a file, where there is never much to be read.
     private static let smallRead = 16 << 10
+    /// A larger buffer is given back when the frame that needed it was read.
+    private static let keptMax = 4 << 20
 
     private let source: Source
     private var keepsRest = false
@@ -159,14 +161,24 @@ package final class ByteWindow {
     /// Moves the last bytes of the buffer to its front, and makes room for more in all.
     private func keep(_ count: Int, room: Int) {
         let rest = UnsafeRawBufferPointer(rebasing: buffer[filled - count..<filled])
-        if buffer.count >= room {
+        if buffer.count >= room, buffer.count <= Self.keptMax || room > buffer.count / 2 {
             if count > 0 { buffer.copyMemory(from: rest) }
             return
         }
-        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
-        if count > 0 { larger.copyMemory(from: rest) }
+        // Never two large ones at once: what a large event took goes before the next one gets its room.
+        var kept: [UInt8] = []
+        if count > 0 { kept = Array(rest) }
         buffer.deallocate()
-        buffer = larger
+        buffer = .allocate(byteCount: room, alignment: 4096)
+        if count > 0 { buffer.copyBytes(from: kept) }
+    }
+
+    /// Gives back what large events took; pointers given out are no longer valid.
+    func release() {
+        guard buffer.count > Self.keptMax else { return }
+        buffer.deallocate()
+        buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        filled = 0
     }
 }
 

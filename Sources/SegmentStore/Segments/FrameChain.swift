@@ -129,7 +129,8 @@ package struct FrameChain: Sendable {
         guard header.kind == FrameHeader.Kind.data || isFiller, header.codec == 0, header.flags == 0 else {
             return .kind
         }
-        guard UInt64(header.size) <= limit - offset else { return .length }
+        // The length first: with the header added, the largest does not fit an `Int` of 32 bits.
+        guard UInt64(header.bodyLength) <= limit - offset, UInt64(header.size) <= limit - offset else { return .length }
         guard header.firstLSN == nextLSN, (header.eventCount == 0) == isFiller,
             header.firstLSN <= UInt64.max - UInt64(header.eventCount)
         else { return .lsn }

@@ -46,6 +46,7 @@ extension LogCursor {
                 try store.check(Position(lsn: LSN(next - 1), epoch: epoch, incarnation: incarnation))
             }
             through = min(through, store.writtenLSN)
+            cutEpoch = store.cutEpoch.load(ordering: .acquiring)
             // What was given out is still there: the new file may be entered.
             entered = nil
             return
@@ -66,16 +67,34 @@ extension LogCursor {
 
     /// Whether an error may come from a cut that was under way, and reading is to be tried again.
     ///
-    /// Throws `stalePosition` where another process has cut the log since it was last looked at.
+    /// Where another process has cut the log since it was last looked at, it is looked at again: what was given out may still be
+    /// there. Throws what that throws.
     func wasCutMeanwhile() throws(WalError) -> Bool {
         // Under the lock, under which a file is replaced.
         if store.catalog.withLock({ $0.cuts.generation }) != cuts { return true }
-        guard store.options.readOnly, case .found(let superblock, _, _)? = try? headers.superblock(),
-            superblock.cutEpoch > cutEpoch
+        guard store.options.readOnly, let facts = headers.fileFacts(),
+            facts.cutEpoch > cutEpoch || store.isOvertaken(by: facts)
         else { return false }
+        _ = try store.refresh()
+        if store.catalog.withLock({ $0.cuts.generation }) != cuts { return true }
         throw WalError(
             .stalePosition, "the log was cut by its writer while it was being read; refresh and begin again",
             path: store.directory, lsns: LSN(wanted)...LSN(max(wanted, through)))
+    }
+}
+
+/// A cursor beside a writer in another process.
+extension LogCursor {
+    /// Whether an error may come of what the writer was doing to the file, and reading is to be tried again from it as it is now.
+    ///
+    /// Throws `truncated` if the event wanted is not kept any more.
+    mutating func mustLookAgain(_ error: WalError) throws(WalError) -> Bool {
+        guard store.options.readOnly, error.mayBeOfMotion else { return false }
+        let facts = headers.fileFacts()
+        if let facts, wanted < facts.firstLSN { throw truncatedAway(wanted, oldest: facts.firstLSN) }
+        guard !looks.confirms(error, under: facts) else { return false }
+        leaveSegment()
+        return true
     }
 }
 

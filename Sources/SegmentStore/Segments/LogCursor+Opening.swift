@@ -126,9 +126,26 @@ extension LogCursor {
         return error
     }
 
+    /// Whether reading can go on, on its way to the event wanted, behind a frame that can't be read: no event wanted is lost with
+    /// it.
+    mutating func stepOver(
+        _ check: FrameCheck, _ place: inout FrameChain, _ current: SegmentReader
+    ) throws(WalError) -> Bool {
+        let broken = place
+        let target = wanted
+        let next = try attempt("read a segment") { () throws(StorageError) in
+            try broken.frame(behindDamage: check, current.window, notAbove: target)
+        }
+        guard let next, next.entry.offset < current.end else { return false }
+        let flaws = place.flaws
+        place = FrameChain(current.header, at: next.entry)
+        place.flaws = flaws
+        return true
+    }
+
     /// The last event that can't be had because of the frame at a place, whose length is not known: reading can go on at the
-    /// next frame that the index names, or in the next segment.
-    func lastLost(at place: FrameChain, in current: SegmentReader) -> UInt64 {
+    /// next frame whose header holds, or that the index names, or in the next segment.
+    func lastLost(_ fault: FrameFault, at place: FrameChain, in current: SegmentReader) -> UInt64 {
         let next = store.catalog.withLock { catalog in
             catalog.segments.first { $0.base > current.segment.base }
         }
@@ -138,7 +155,10 @@ extension LogCursor {
                 access: .read)
             let entries = try reader.index()?.entries ?? []
             let entry = entries.first { $0.offset > place.offset && $0.lsn > place.nextLSN }
-            if let entry { return entry.lsn - 1 }
+            let found = try attempt("read a segment") { () throws(StorageError) in
+                try place.frame(behindDamage: .fault(fault, nil), reader.window, notAbove: entry?.lsn ?? .max)
+            }
+            if let lsn = found?.entry.lsn ?? entry?.lsn { return lsn - 1 }
         } catch {
             // What counts is the damage that was met first; no more is known of it than where the segment ends.
         }

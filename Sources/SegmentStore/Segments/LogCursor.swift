@@ -19,7 +19,7 @@ package struct LogCursor: ~Copyable {
     let from: UInt64
     /// The cuts the cursor knows of, and the epoch of the newest.
     var cuts: UInt64
-    let cutEpoch: UInt32
+    var cutEpoch: UInt32
     var reader: SegmentReader?
     private var chain: FrameChain?
     private var run: RecordRun?
@@ -40,6 +40,10 @@ package struct LogCursor: ~Copyable {
     var trail: [IndexEntry] = []
     /// A frame was damaged in a segment that was not opened anew: the next ones are.
     var distrustsCache = false
+    /// For who wants to know under which epoch an event was written: bodies are neither read nor checked, and the runs are empty.
+    var readsHeadersOnly = false
+    /// Of a log opened for reading: what was wrong when it was looked at last.
+    var looks = SecondLook()
 
     /// Epoch and incarnation of the frame of the event last returned.
     package private(set) var epoch: UInt32 = 0
@@ -123,7 +127,9 @@ package struct LogCursor: ~Copyable {
                         hasFoundDamage = false
                         continue
                     }
-                    guard try wasCutMeanwhile() else {
+                    var isPassing = try wasCutMeanwhile()
+                    if !isPassing { isPassing = try mustLookAgain(error) }
+                    guard isPassing else {
                         if hasFoundDamage { store.environment.notify(.corruption(error)) }
                         throw error
                     }
@@ -160,6 +166,10 @@ package struct LogCursor: ~Copyable {
     /// Leaves out what lies before the LSN sought, in the first frame, and behind the last wanted, in the last.
     private mutating func trim(_ frame: FrameHeader, _ body: UnsafeRawPointer) throws(WalError) -> RecordRun {
         let last = min(frame.nextLSN - 1, through)
+        if readsHeadersOnly {
+            wanted = last + 1
+            return RecordRun(position: body, end: body, count: 0, firstLSN: wanted, time: frame.time)
+        }
         var records = RecordRun(
             position: body, end: body + frame.bodyLength, count: frame.eventCount, firstLSN: frame.firstLSN,
             time: frame.time)
@@ -204,9 +214,13 @@ package struct LogCursor: ~Copyable {
             let skips = place.nextLSN < wanted
             if place.offset >= pagesDue, !skips { bringPagesIn(current.window, at: place.offset) }
             let check = try attempt("read a segment") { () throws(StorageError) in
-                try place.check(current.window, body: !skips)
+                try place.check(current.window, body: !skips && !readsHeadersOnly)
             }
             guard case .whole(let frame, let start) = check else {
+                if skips, try stepOver(check, &place, current) {
+                    chain = place
+                    continue
+                }
                 hasFoundDamage = true
                 throw damage(check, current, place)
             }
@@ -218,7 +232,7 @@ package struct LogCursor: ~Copyable {
                 continue
             }
             var body = start
-            if skips {
+            if skips, !readsHeadersOnly {
                 let again = try attempt("read a segment") { () throws(StorageError) in try place.check(current.window) }
                 guard case .whole(_, let checked) = again else {
                     hasFoundDamage = true
@@ -244,7 +258,7 @@ package struct LogCursor: ~Copyable {
             opened = try open(segment, next: next, access: grows ? .read : access)
         } catch {
             // Dropped by another process, or since the cursor looked: only here it is known which events were to come.
-            if error.code == .truncated, error.lsns == nil { throw truncatedAway(wanted, upTo: next?.base) }
+            if error.code == .truncated, error.lsns == nil { throw truncatedAway(wanted, oldest: next?.base) }
             throw concerningAll(of: segment, next, error)
         }
         if let entry = opened.entry, entry.lsn > wanted {
@@ -293,9 +307,9 @@ package struct LogCursor: ~Copyable {
         return found
     }
 
-    /// - Parameter next: where the segment ends that is gone.
-    private func truncatedAway(_ lsn: UInt64, upTo next: UInt64? = nil) -> WalError {
-        var first = max(store.firstLSN, next ?? 0)
+    /// - Parameter oldest: the oldest event kept as far as the caller knows, such as where the segment ends that is gone.
+    func truncatedAway(_ lsn: UInt64, oldest: UInt64? = nil) -> WalError {
+        var first = max(store.firstLSN, oldest ?? 0)
         // Of a log that another process writes, the store knows the low mark of its last look.
         if store.options.readOnly, case .found(let superblock, _, _)? = try? headers.superblock() {
             first = max(first, superblock.firstLSN)
@@ -349,7 +363,7 @@ package struct LogCursor: ~Copyable {
         // The header of a frame with a damaged body still says how many events are lost.
         let last =
             if fault == .body, let header, header.eventCount > 0 { header.nextLSN - 1 } else {
-                lastLost(at: place, in: current)
+                lastLost(fault, at: place, in: current)
             }
         return WalError(
             .corrupted, "a frame is damaged (\(fault.rawValue)); \(RecoveryScan.advice)", path: current.segment.path,

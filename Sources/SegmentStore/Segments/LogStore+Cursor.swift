@@ -28,6 +28,10 @@ extension LogStore {
 
     /// What segments there are, oldest first.
     package func segments() throws(WalError) -> [SegmentInfo] {
+        try lookingAgain { () throws(WalError) in try segmentsNow() }
+    }
+
+    private func segmentsNow() throws(WalError) -> [SegmentInfo] {
         while true {
             let cuts = cutGeneration.load(ordering: .acquiring)
             do throws(WalError) {

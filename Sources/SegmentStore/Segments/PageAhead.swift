@@ -42,7 +42,8 @@ final class PageAhead {
             covered = offset
             shared?.enter(mapping, at: offset)
         }
-        read += offset - last
+        // A reader that comes back to a map goes on from where it comes back to.
+        read += offset.subtractingClamped(last)
         last = offset
         if shared == nil, mayHaveThread, read >= Self.threadMin { startThread(mapping, at: max(offset, covered)) }
         guard let shared else {

@@ -20,6 +20,8 @@ package final class Segment: Sendable {
         package var staysRaw: StaysRaw?
         /// What its frames add up to, once it is known and will not change.
         package var summary: SegmentSummary?
+        /// The newest time of its frames, as read from a segment that is not sealed, where nothing in memory tells it.
+        package var newestFrameTime: Int64?
         /// Set before its name is removed: readers that come later are told so.
         package var isRemoved = false
     }

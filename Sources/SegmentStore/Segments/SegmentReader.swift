@@ -105,8 +105,10 @@ package final class SegmentReader {
                 ? try entry(for: lsn, since: since, segment, footer, file, header, end: end, &index) : nil
             let packed = file as? CompressedSegmentFile
             var mapping: (any StorageMapping)?
-            if packed == nil, access == .mapped {
-                mapping = try attempt("map a segment") { () throws(StorageError) in try file.map(length: Int(end)) }
+            if packed == nil, access == .mapped, let length = Int(exactly: end) {
+                // Where none can be had (too many maps, no memory, a file system without), read calls do as well, and say
+                // what is wrong if they don't.
+                do throws(StorageError) { mapping = try file.map(length: length) } catch {}
             }
             let content: OpenedSegment.Content =
                 if let packed { .compressed(packed.facts) } else if let mapping { .mapping(mapping) } else { .file }

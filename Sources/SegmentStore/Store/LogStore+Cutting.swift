@@ -1,14 +1,24 @@
 import Synchronization
 import WalPlatform
 
-extension LogStore {
-    /// The segment that a cut goes through, and those behind it.
-    private struct CutScene {
-        var lsn: UInt64
-        var kept: Segment
-        var gone: [Segment]
-    }
+/// The segment that a cut goes through, and those behind it.
+struct CutScene {
+    var lsn: UInt64
+    var kept: Segment
+    var gone: [Segment]
+}
 
+/// A cut that is stated in the superblock and that readers know of, and what is left to be done of it.
+struct DecidedCut {
+    let scene: CutScene
+    let copy: SegmentMaker.Prefix
+    /// Whether the copy has the segment's name.
+    var isNamed = false
+    /// The files that it took the place of, or that are gone, to be closed.
+    var old: [WritableSegment] = []
+}
+
+extension LogStore {
     /// Cuts off the events behind `lsn`: the log ends there, under a new epoch, and its LSNs are given out again.
     ///
     /// The one caller must hold off the writer's steps and the maintenance steps. Readers go on: up to the cut, or they are
@@ -18,8 +28,9 @@ extension LogStore {
     ///
     /// Throws `truncated` below firstLSN − 1, which empties the log, `notYetWritten` above writtenLSN, and `heldByCheckpoint` if a
     /// checkpoint stands at an event that would be cut off and is not overridden. An error before the
-    /// cut is decided (`diskFull`, `corrupted` if what is to be kept can't be read) changes nothing; any later one fails the
-    /// store.
+    /// cut is decided (`diskFull`, `corrupted` if what is to be kept can't be read) changes nothing. If the system refuses a
+    /// later step, `hasUnfinishedCut` is true from then on, every change is refused, and `finishCut` goes on with it. Any
+    /// other error after that fails the store.
     package func truncate(after lsn: UInt64, overridingCheckpoints: Bool = false) throws(WalError) {
         try checkUsable()
         let (first, last) = catalog.withLock { _ in (firstLSN, writtenLSN) }
@@ -33,6 +44,7 @@ extension LogStore {
                 .notYetWritten, "can't cut after LSN \(lsn): the newest event is \(last)", path: directory,
                 lsns: LSN(lsn)...LSN(lsn))
         }
+        if writer.mustRoll, let active = writer.active { try roll(active) }
         // All that is kept must be durable before the cut is decided: recovery takes it as proof that it must be there.
         if !environment.flaws.contains(.cutsWithoutSync) { try sync() }
         if lsn == last { return }
@@ -82,14 +94,48 @@ extension LogStore {
         }
         guard let scene else { throw WalError(.closed, "the log is closed", path: directory) }
         let copy = try prefix(of: scene)
-        var isNamed = false
         do throws(StorageError) {
-            try carryOut(scene, copy, &state, isNamed: &isNamed)
+            let flaws = environment.flaws
+            if flaws.contains(.statesCutLate) { try unlink(scene.gone) }
+            try stateCut(scene, &state)
         } catch {
-            if !isNamed { maker.discard(copy.file, copy.temporary) }
+            maker.discard(copy.file, copy.temporary)
             throw poison(error, "cut the log off")
         }
+        publish(scene, state.superblock)
+        writer.cut = DecidedCut(scene: scene, copy: copy)
+        try carryOut(&state)
         return scene.gone
+    }
+
+    /// Goes on with a cut that was decided and could not be carried out. The caller holds off the writer's and the maintenance
+    /// steps.
+    package func finishCut() throws(WalError) {
+        if let failure { throw failure }
+        guard let scene = writer.cut?.scene else { return }
+        try syncState.withLock { (state) throws(WalError) in
+            guard !state.isClosed else { throw WalError(.closed, "the log is closed", path: directory) }
+            try carryOut(&state)
+        }
+        for segment in scene.gone { environment.notify(.deleted(base: LSN(segment.base), path: segment.path)) }
+    }
+
+    private func carryOut(_ state: inout SyncState) throws(WalError) {
+        guard var decided = writer.cut else { return }
+        do throws(StorageError) {
+            try carryOut(&decided, &state)
+        } catch {
+            guard error.isPassing else {
+                writer.cut = nil
+                if !decided.isNamed { maker.discard(decided.copy.file, decided.copy.temporary) }
+                throw poison(error, "cut the log off")
+            }
+            writer.cut = decided
+            unfinishedCut.store(true, ordering: .releasing)
+            throw error.wal("finish cutting the log off")
+        }
+        writer.cut = nil
+        unfinishedCut.store(false, ordering: .releasing)
     }
 
     /// Copies what is kept of the segment. If there is no room the spare gives way.
@@ -121,7 +167,7 @@ extension LogStore {
                 offset: 0, lsns: LSN(scene.kept.base)...LSN(max(scene.kept.base, scene.lsn)))
         }
         let copy = try attempt("copy what a cut keeps") { () throws(StorageError) in
-            try maker.copyPrefix(of: header, from: source, through: scene.lsn)
+            try maker.copyPrefix(of: header, from: source, firstKept: firstLSN, through: scene.lsn)
         }
         guard copy.end.lsn == max(scene.lsn, header.firstLSN - 1) else {
             maker.discard(copy.file, copy.temporary)
@@ -132,32 +178,27 @@ extension LogStore {
         return copy
     }
 
-    /// From its first write on the cut is decided.
-    private func carryOut(
-        _ scene: CutScene, _ copy: SegmentMaker.Prefix, _ state: inout SyncState, isNamed: inout Bool
-    ) throws(StorageError) {
+    /// All that comes behind the statement. Each step may be made again after one that was refused.
+    private func carryOut(_ cut: inout DecidedCut, _ state: inout SyncState) throws(StorageError) {
         let flaws = environment.flaws
-        if flaws.contains(.statesCutLate) { try unlink(scene.gone) }
-        try stateCut(scene, &state)
-        publish(scene, state.superblock)
-        if !flaws.contains(.statesCutLate), !flaws.contains(.keepsSegmentsBehindCut) { try unlink(scene.gone) }
-        let old = try rename(copy, scene)
-        isNamed = true
-        var refusal: StorageError?
-        do throws(StorageError) {
-            try storage.syncDirectory(directory)
-            try removeTwin(of: scene.kept)
-            state.durable = copy.end
-            state.unvouched = []
-            state.superblock.cutKind = .none
-            state.superblock.cut = 0
-            try writeSuperblock(watermark: copy.end, &state)
-        } catch {
-            refusal = error
+        let scene = cut.scene
+        if !cut.isNamed {
+            if !flaws.contains(.statesCutLate), !flaws.contains(.keepsSegmentsBehindCut) { try unlink(scene.gone) }
+            cut.old = try rename(cut.copy, scene)
+            cut.isNamed = true
         }
-        for segment in old {
+        try storage.syncDirectory(directory)
+        try removeTwin(of: scene.kept)
+        state.durable = cut.copy.end
+        state.unvouched = []
+        state.superblock.cutKind = .none
+        state.superblock.cut = 0
+        try writeSuperblock(watermark: cut.copy.end, &state)
+        var refusal: StorageError?
+        for segment in cut.old {
             do throws(StorageError) { try segment.file.close() } catch { refusal = refusal ?? error }
         }
+        cut.old = []
         if let refusal { throw refusal }
     }
 
@@ -199,6 +240,21 @@ extension LogStore {
         writer.incarnation = superblock.incarnation
     }
 
+    /// A rename that reports an error may have been done; where the names can't be looked at, the next try finds out.
+    private func takeName(_ copy: SegmentMaker.Prefix) throws(StorageError) {
+        do throws(StorageError) {
+            try storage.rename(copy.temporary, to: copy.target)
+        } catch {
+            guard error.isPassing || error.isNotFound else { throw error }
+            let names = try storage.list(directory)
+            if names.contains(where: { path($0) == copy.temporary })
+                || !names.contains(where: { path($0) == copy.target })
+            {
+                throw error
+            }
+        }
+    }
+
     private func unlink(_ segments: [Segment]) throws(StorageError) {
         guard !segments.isEmpty else { return }
         let names = Set(try storage.list(directory))
@@ -232,7 +288,7 @@ extension LogStore {
             segment: segment, header: copy.header, file: copy.file, at: copy.end, tally: copy.tally)
         next.publish()
         let old = try catalog.withLock { (catalog) throws(StorageError) -> [WritableSegment] in
-            try storage.rename(copy.temporary, to: copy.target)
+            try takeName(copy)
             let old = (catalog.unsealed + catalog.unsettled + (catalog.active.map { [$0] } ?? [])).filter {
                 $0.header.sequence >= segment.sequence
             }
@@ -256,7 +312,7 @@ extension LogStore {
         activeOffset.store(copy.end.offset, ordering: .relaxed)
         unsynced.store(0, ordering: .relaxed)
         // That of what was cut off must not pass for the log's: not known, until something is written.
-        newestFrameTime.store(.min, ordering: .relaxed)
+        lastFrameTime.store(.min, ordering: .relaxed)
         hasSuspectTail.store(false, ordering: .relaxed)
         return old
     }

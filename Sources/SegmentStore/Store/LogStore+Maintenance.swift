@@ -12,6 +12,8 @@ extension LogStore {
     ///   - backlog: how many rolled segments must await it before settling is due.
     ///   - works: whether to do what `work` does, too, where nothing else is due; the caller doesn't hold `maintenanceLock` then.
     package func performMaintenance(settlingAt backlog: Int = 1, works: Bool = true) throws(WalError) -> Bool {
+        // Whoever holds the writer's steps finishes it first.
+        if hasUnfinishedCut { return false }
         try checkUsable()
         if syncState.withLock({ $0.isClosed }) { return false }
         if environment.flaws.contains(.sealsBeforeSettling) {
@@ -78,7 +80,7 @@ extension LogStore {
     private func prewriteSpare() throws(WalError) -> Bool {
         guard options.preallocation == .prewritten else { return false }
         return try spare.withLock { (spare) throws(WalError) -> Bool in
-            guard var ready = spare, ready.filled < ready.size else { return false }
+            guard var ready = spare, ready.header == nil, ready.filled < ready.size else { return false }
             let used = activeOffset.load(ordering: .relaxed)
             guard ready.filled <= min(ready.size, used + used / 4 + Self.prewriteSlice) else { return false }
             let count = min(Self.prewriteSlice, ready.size - ready.filled)

@@ -5,8 +5,27 @@ extension LogStore {
     /// The position of an event that is in the file, or of the one before the first.
     ///
     /// Of the event before the first the incarnation isn't known, and is given as 0. Reads the header of a frame, unless the
-    /// event is the newest. Throws `truncated` and `notYetWritten` outside firstLSN − 1 … writtenLSN, and what reading throws.
+    /// event is the newest. Where that can't be read, see `PositionEvidence`. Throws `truncated` and `notYetWritten` outside
+    /// firstLSN − 1 … writtenLSN, and what reading throws, but for damage.
     package func position(of lsn: UInt64) throws(WalError) -> Position {
+        switch try evidence(of: lsn) {
+        case .exact(let position): return position
+        case .between(_, let behind):
+            return Position(lsn: LSN(lsn), epoch: behind.epoch, incarnation: behind.incarnation ?? 0)
+        }
+    }
+
+    /// The same, with what is known of an event whose frame can't be read.
+    private func evidence(of lsn: UInt64) throws(WalError) -> PositionEvidence {
+        do throws(WalError) {
+            return .exact(try readPosition(of: lsn))
+        } catch {
+            guard error.isOfDamage, let lost = error.lsns else { throw error }
+            return try evidence(around: lost, lsn)
+        }
+    }
+
+    private func readPosition(of lsn: UInt64) throws(WalError) -> Position {
         if lsn == 0 { return .start }
         let (first, last, epochBefore, newest) = catalog.withLock { catalog in
             (firstLSN, writtenLSN, catalog.epochBeforeFirst, catalog.active?.publishedMark)
@@ -21,6 +40,7 @@ extension LogStore {
                 lsns: LSN(lsn)...LSN(lsn))
         }
         var cursor = try cursor(from: lsn, through: lsn, access: .read)
+        cursor.readsHeadersOnly = true
         guard try cursor.nextRun(after: nil) != nil else {
             throw WalError(.stalePosition, "LSN \(lsn) was cut off", path: directory, lsns: LSN(lsn)...LSN(lsn))
         }
@@ -35,16 +55,25 @@ extension LogStore {
     package func check(_ position: Position) throws(WalError) {
         let lsn = position.lsn.rawValue
         if lsn == 0 { return }
-        let found: Position
+        let found: PositionEvidence
         do throws(WalError) {
-            found = try self.position(of: lsn)
+            found = try evidence(of: lsn)
         } catch {
             // An event that was there under an earlier life, and is not any more, does not come again.
             guard error.code == .notYetWritten, !mayStillCome(position) else { throw error }
             throw stale(position, "the log ends at LSN \(writtenLSN)")
         }
-        guard found.epoch == position.epoch, found.incarnation == position.incarnation || lsn == firstLSN - 1 else {
-            throw stale(position, "the log has \(found) there")
+        switch found {
+        case .exact(let found):
+            guard found.epoch == position.epoch, found.incarnation == position.incarnation || lsn == firstLSN - 1
+            else { throw stale(position, "the log has \(found) there") }
+        case .between(let before, let behind):
+            guard before.mayPrecede(position), behind.mayFollow(position) else {
+                throw stale(
+                    position,
+                    "its frame can't be read, and the log has epoch \(before.epoch) before and \(behind.epoch) behind it"
+                )
+            }
         }
     }
 

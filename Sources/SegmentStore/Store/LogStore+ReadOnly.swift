@@ -18,6 +18,10 @@ extension LogStore {
             written: plan.end, active: nil)
         store.durable.store(plan.knownDurableLSN, ordering: .releasing)
         store.syncState.withLock { $0.tail = TailPlace(plan, catalog) }
+        if plan.damage != nil {
+            let firstLSN = (plan.superblockAsRead ?? plan.superblock).firstLSN
+            store.setAside.withLock { $0 = (plan.front + plan.segments + plan.discarded, firstLSN) }
+        }
         return store
     }
 
@@ -27,20 +31,19 @@ extension LogStore {
     ) throws(WalError) -> RecoveryPlan {
         var reading = options
         reading.createIfMissing = false
-        var last: WalError?
-        var seen: SuperblockFile.Content?
-        for _ in 0..<16 {
+        let headers = HeaderReader(storage: environment.storage, directory: directory)
+        var looks = SecondLook()
+        while true {
             // A cut moves what lies below a watermark that was read before it.
-            let content = try? HeaderReader(storage: environment.storage, directory: directory).superblock()
-            do {
-                return try plan(directory, options: reading, environment: environment)
+            let facts = headers.fileFacts()
+            do throws(WalError) {
+                let plan = try plan(pinned: directory, options: reading, environment: environment)
+                // A writer that has come since it was looked for may be writing there.
+                guard plan.outcome == .tornTail, !looks.confirms(["torn tail"], under: facts) else { return plan }
             } catch {
-                guard error != last || content != seen else { throw error }
-                last = error
-                seen = content
+                guard !looks.confirms(error, under: facts) else { throw error }
             }
         }
-        throw WalError(.io, "the log changed too often to be read; try again", path: directory)
     }
 
     /// - Parameter known: segments seen before, which stay the same objects, so that who reads one sees it grow.
@@ -85,8 +88,40 @@ extension LogStore {
     ///
     /// Costs what there is new; reads as much as opening does only where something else has happened than appends, rolls and
     /// truncations of old events.
+    ///
+    /// Throws `replaced` where the path leads to another log now, and `directoryRemoved` where the log's directory is gone; but
+    /// not before all that is in the directory has been taken in.
     package func refresh() throws(WalError) -> Bool {
         guard options.readOnly else { return false }
+        let hasMoved: Bool
+        do {
+            hasMoved = try lookAgain()
+        } catch {
+            // What has become of the directory says more than what could not be found in it.
+            try checkWhereabouts()
+            throw error
+        }
+        if !hasMoved { try checkWhereabouts() }
+        return hasMoved
+    }
+
+    /// The path may lead elsewhere, or nowhere for a while: the directory is the log.
+    private func checkWhereabouts() throws(WalError) {
+        let whereabouts = try attempt("look at the log's directory") { () throws(StorageError) in
+            try environment.directory?.whereabouts()
+        }
+        switch whereabouts {
+        case .inPlace, .elsewhere, nil: return
+        case .replaced:
+            throw WalError(
+                .replaced,
+                "the path leads to another log now, and not to the one that was opened; open it again to read the new one",
+                path: directory)
+        case .removed: throw WalError(removed: directory, "could not look for new events")
+        }
+    }
+
+    private func lookAgain() throws(WalError) -> Bool {
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in
             if let moved = refreshForward(&state) { return moved }

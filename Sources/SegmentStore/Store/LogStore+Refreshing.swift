@@ -42,7 +42,8 @@ struct TailPlace: Sendable {
 
 extension LogStore {
     /// Takes in what a live writer has done since the last look by going on from there: reads the superblock, the frames
-    /// behind the last one, and headers of segments begun since. With nothing new that is eight system calls.
+    /// behind the last one, and headers of segments begun since. With nothing new that is eight system calls, and one more to look at the
+    /// path.
     ///
     /// Returns whether there are new events; nil if all must be looked at anew: another writer or a cut has come, a file has
     /// gone or does not fit, or what lies behind the end has been no whole frame twice. No verdict is given here.

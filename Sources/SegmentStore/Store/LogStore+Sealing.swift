@@ -45,6 +45,7 @@ extension LogStore {
     ///
     /// - Parameter goesOn: looked at before each step.
     package func sealAtEnd(goesOn: () -> Bool) throws(WalError) {
+        if hasUnfinishedCut { return }
         var scanned: UInt64 = 0
         var failures: [WalError] = []
         while unsealedCount > Self.unsealedAtEndMax, failures.count < Self.unsealedAtEndMax, goesOn() {

@@ -113,6 +113,8 @@ extension LogStore {
 
     func writeSuperblock(watermark: Mark, _ state: inout SyncState) throws(StorageError) {
         guard let file = state.file else { return }
+        // Into a file that nobody will find again everything can still be written.
+        if let gone = try removal() { throw gone }
         state.superblock.watermark = watermark
         let superblock = state.superblock
         (state.superblock.firstSequence, state.superblock.sealedBelow) = catalog.withLock { catalog in
@@ -145,6 +147,7 @@ extension LogStore {
 
     /// Puts the durable position into the superblock if it has moved since: the next open then reads less.
     package func recordWatermark() throws(WalError) {
+        if hasUnfinishedCut { return }
         try checkUsable()
         try syncState.withLock { (state) throws(WalError) in
             guard !state.isClosed, state.durable.lsn > state.superblock.watermark.lsn,
@@ -170,6 +173,16 @@ extension LogStore {
     package func closeCleanly() throws(WalError) {
         guard !options.readOnly else { return try abandon() }
         if syncState.withLock({ $0.isClosed }) { return }
+        if hasUnfinishedCut {
+            do throws(WalError) {
+                try finishCut()
+            } catch {
+                // All that is kept is durable, the cut is stated, and the next open finishes it.
+                do { try abandon() } catch {}
+                if let failure { throw failure }
+                return
+            }
+        }
         do {
             if !environment.flaws.contains(.closesWithoutSync) { try sync() }
             try syncState.withLock { (state) throws(WalError) in
@@ -183,6 +196,8 @@ extension LogStore {
                 }
             }
         } catch {
+            // All is durable, and no sync has failed: without the mark the next open looks for more, and finds none.
+            if failure == nil, durableLSN >= writtenLSN { return try abandon() }
             // The lock is freed whatever happened; the first cause is what the caller must hear.
             do { try abandon() } catch {}
             throw error
@@ -204,6 +219,9 @@ extension LogStore {
         // The lock must be held for as long as anybody changes a checkpoint.
         checkpointDesk.close()
         writer.active = nil
+        writer.stuck = nil
+        if let cut = writer.cut, !cut.isNamed { maker.discard(cut.copy.file, cut.copy.temporary) }
+        writer.cut = nil
         let open = catalog.withLock { catalog -> [WritableSegment] in
             let all = catalog.unsealed + catalog.unsettled + (catalog.active.map { [$0] } ?? [])
             catalog.unsealed = []
@@ -224,7 +242,14 @@ extension LogStore {
         for segment in open { note { () throws(StorageError) in try segment.file.close() } }
         if let spareSegment {
             note { () throws(StorageError) in try spareSegment.file.close() }
-            note { () throws(StorageError) in try storage.unlink(path(FileNames.spare)) }
+            note { () throws(StorageError) in
+                do throws(StorageError) {
+                    try storage.unlink(path(FileNames.spare))
+                } catch {
+                    // Nothing is in it, and the next open removes it.
+                    guard error.isPassing || error.isNotFound else { throw error }
+                }
+            }
         }
         if let file { note { () throws(StorageError) in try file.close() } }
         if let lock { note { () throws(StorageError) in try lock.release() } }

@@ -12,6 +12,11 @@ extension LogStore {
         guard lsn >= firstLSN else { return [] }
         // Where the mark is there already, a segment may have been kept that was not settled then, and is now.
         if lsn == firstLSN, catalog.withLock({ $0.segments.prefixCount { base, _ in base <= lsn } }) <= 1 { return [] }
+        guard lsn <= LSN.max.rawValue else {
+            throw WalError(
+                .lsnOverflow, "can't truncate before \(lsn), which is no LSN; the largest is \(LSN.max)",
+                path: directory)
+        }
         guard lsn <= writtenLSN + 1 else {
             throw WalError(
                 .notYetWritten, "can't truncate before LSN \(lsn): the newest event is \(writtenLSN)", path: directory,
@@ -87,13 +92,13 @@ extension LogStore {
         for segment in segments {
             do throws(StorageError) {
                 if !environment.flaws.contains(.unlinksBeforeLowMark) {
-                    try storage.unlink(segment.path)
+                    try removeForGood(segment.path)
                     try removeLeftTwin(of: segment)
                 }
                 paths.append(segment.path)
                 environment.notify(.deleted(base: LSN(segment.base), path: segment.path))
             } catch {
-                // The others go all the same; the next open removes what is left below the low mark.
+                // The others go all the same; what is left below the low mark goes later.
                 refusal = refusal ?? error.wal("remove a truncated segment")
             }
         }
@@ -107,9 +112,18 @@ extension LogStore {
     private func removeLeftTwin(of segment: Segment) throws(StorageError) {
         guard segment.info.withLock({ $0.isCompressed }) else { return }
         do throws(StorageError) {
-            try storage.unlink(segment.path(isCompressed: false))
+            try removeForGood(segment.path(isCompressed: false))
         } catch {
             guard error.isNotFound else { throw error }
+        }
+    }
+
+    private func removeForGood(_ path: String) throws(StorageError) {
+        do throws(StorageError) {
+            try storage.unlink(path)
+        } catch {
+            if !error.isNotFound { noteLeftover(String(path.dropFirst(directory.count + 1))) }
+            throw error
         }
     }
 
@@ -119,12 +133,14 @@ extension LogStore {
         if let segment, segment.base == lsn {
             // The header knows it, also where the segment before can't be read any more.
             let headers = HeaderReader(storage: storage, directory: directory)
-            if case .intact(let header) = try headers.read(segment, identity: identity) {
-                return header.predecessor.epoch
+            do throws(WalError) {
+                if case .intact(let header) = try headers.read(segment, identity: identity) {
+                    return header.predecessor.epoch
+                }
+            } catch {
+                guard error.isOfDamage || error.code == .notFound else { throw error }
             }
         }
-        var cursor = try cursor(from: lsn - 1, through: lsn - 1, access: .read)
-        _ = try cursor.nextRun(after: nil)
-        return cursor.epoch
+        return try position(of: lsn - 1).epoch
     }
 }

@@ -44,6 +44,7 @@ extension LogStore {
     /// Takes `workLock`, and `maintenanceLock` to publish. An error concerns that segment alone unless `failure` is set after it.
     package func work() throws(WalError) -> Bool {
         try workLock.withLock { () throws(WalError) in
+            if hasUnfinishedCut { return false }
             try checkUsable()
             if syncState.withLock({ $0.isClosed }) { return false }
             if try scan() { return true }

@@ -2,8 +2,6 @@ import Synchronization
 import WalPlatform
 
 extension LogStore {
-    /// How many rolled segments may wait to be settled before the writer has to.
-    static let unsettledMax = 8
     /// Writes of this size begin on a page boundary.
     private static let largeWrite = 32 << 10
 
@@ -13,9 +11,13 @@ extension LogStore {
     /// yet written stay in the block, and the same call goes on with them when it can. After any other error the store has failed.
     package func write(_ block: StagingBlock) throws(WalError) {
         try checkUsable()
+        let first = block.frames.first?.firstLSN ?? block.lastLSN
+        guard first <= block.lastLSN, block.lastLSN <= LSN.max.rawValue else {
+            throw WalError(.lsnOverflow, "no LSN is left below \(LSN.max)", path: directory)
+        }
         while block.framesWritten < block.frames.count {
             guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
-            let count = fitting(block, in: active)
+            let count = writer.mustRoll ? 0 : fitting(block, in: active)
             if count == 0 {
                 guard !active.isEmpty else {
                     // The layer above checks every unit against `largestUnit`: a bug of ours, which must not roll for ever.
@@ -28,7 +30,7 @@ extension LogStore {
         }
     }
 
-    private var padding: Padding { environment.flaws.contains(.skipsPadding) ? .none : options.padding }
+    var padding: Padding { environment.flaws.contains(.skipsPadding) ? .none : options.padding }
 
     /// How many of the block's next frames fit the active segment.
     private func fitting(_ block: StagingBlock, in active: WritableSegment) -> Int {
@@ -51,25 +53,33 @@ extension LogStore {
         let last = block.frames[start + count - 1]
         let length = last.start + last.size - first
         var mark = active.chain
-        var filler: FrameHeader?
-        finish(block, start..<start + count, first: first, salt: active.header.salt, mark: &mark)
+        var filler: Filler?
+        if let stuck = writer.stuck, stuck.isNext(block, start..<start + count, in: active) {
+            // Some of it may be in the file, and read: the same bytes go to the same place.
+            (mark, filler, writer.headers) = (stuck.end, stuck.filler, stuck.headers)
+        } else {
+            finish(block, start..<start + count, first: first, salt: active.header.salt, mark: &mark)
+            filler = self.filler(in: active, &mark)
+        }
         do throws(StorageError) {
             try write(
                 UnsafeRawBufferPointer(start: block.base + first, count: length), at: active.chain.offset, to: active)
-            filler = try pad(active, &mark)
+            if let filler { try active.file.write(filler.bytes, at: active.chain.offset + UInt64(length)) }
         } catch {
-            if error.isNoSpace {
-                hasSuspectTail.store(true, ordering: .relaxed)
-                throw error.wal("write events")
-            }
-            throw poison(error, "write events")
+            guard error.isNoSpace else { throw poison(error, "write events") }
+            hasSuspectTail.store(true, ordering: .relaxed)
+            writer.stuck = StuckGroup(
+                block: block, frames: start..<start + count, place: active.chain, end: mark, headers: writer.headers,
+                filler: filler)
+            throw error.wal("write events")
         }
+        if writer.stuck != nil { writer.stuck = nil }
         for index in 0..<count {
             let staged = block.frames[start + index]
             active.tally.add(
                 writer.headers[index], at: active.chain.offset + UInt64(staged.start - first), staged)
         }
-        if let filler { active.tally.add(filler: filler) }
+        if let filler { active.tally.add(filler: filler.header) }
         let size = mark.offset - active.chain.offset
         active.chain = mark
         active.publish()
@@ -78,9 +88,7 @@ extension LogStore {
         activeOffset.store(mark.offset, ordering: .relaxed)
         // Readers take the end of their snapshot from here, and only then look at how far the segment goes.
         catalog.withLock { _ in active.publishMark() }
-        if let time = writer.headers.last?.time, time > newestFrameTime.load(ordering: .relaxed) {
-            newestFrameTime.store(time, ordering: .relaxed)
-        }
+        if let time = writer.headers.last?.time { lastFrameTime.store(time, ordering: .relaxed) }
         written.store(mark.lsn, ordering: .releasing)
     }
 
@@ -109,18 +117,17 @@ extension LogStore {
         }
     }
 
-    /// Fills the sector behind the frames just written, so that no later write touches it. Returns what was added to the chain.
-    private func pad(_ active: WritableSegment, _ mark: inout Mark) throws(StorageError) -> FrameHeader? {
+    /// What fills the sector behind the frames that are written, so that no later write touches it.
+    private func filler(in active: WritableSegment, _ mark: inout Mark) -> Filler? {
         let end = padding.end(behind: mark.offset)
         guard end > mark.offset else { return nil }
         let (header, bytes) = FrameHeader.filler(through: end, behind: mark, salt: active.header.salt) { header in
             header.watermark = durableLSN
             header.time = environment.now()
         }
-        try active.file.write(bytes, at: mark.offset)
         mark.offset = end
         mark.link = header.checksum
-        return header
+        return Filler(header: header, bytes: bytes)
     }
 
     /// Writes the bytes of whole frames. A large write begins on a page boundary: the identical bytes of the partly filled
@@ -159,104 +166,5 @@ extension LogStore {
         } else {
             writer.tailPageOffset = nil
         }
-    }
-
-    // MARK: Rolling
-
-    /// Starts a new segment, unless the active one has no frames; returns whether it did.
-    package func rotate() throws(WalError) -> Bool {
-        try checkUsable()
-        guard let active = writer.active else { throw WalError(.closed, "the log is closed", path: directory) }
-        guard !active.isEmpty else { return false }
-        try roll(active)
-        return true
-    }
-
-    /// Gives the spare a header and the name of its first LSN; frames follow at once. Nothing is synced here: `sync` lets
-    /// durableLSN pass the end of the old segment only when both and the name are on stable storage.
-    private func roll(_ old: WritableSegment) throws(WalError) {
-        if catalog.withLock({ $0.unsettled.count }) >= Self.unsettledMax { try sync() }
-        let base = old.chain.lsn + 1
-        let target = path(FileNames.segment(base: base))
-        let next = try spare.withLock { (spare) throws(WalError) -> WritableSegment in
-            if spare == nil { spare = try makeSpare() }
-            guard let ready = spare else { throw WalError(.io, "there is no spare segment", path: directory) }
-            var header = maker.header(
-                identity: identity, sequence: old.header.sequence + 1, base: base, epoch: writer.epoch,
-                incarnation: writer.incarnation,
-                watermark: durableLSN, predecessor: old.asPredecessor)
-            header.segmentSize = ready.size
-            let block = header.encode()
-            do throws(StorageError) {
-                try ready.file.write(block, at: 0)
-                // A spoilt header block under a segment's name would look like a foreign file.
-                if padding != .none { try ready.file.sync() }
-            } catch {
-                // Where there is no room the spare stays the spare, and a later try writes its header block again. Else it
-                // goes: nothing is in it, and another may come to lie where the disk is well.
-                if !error.isNoSpace {
-                    spare = nil
-                    dropSpare(ready.file)
-                }
-                throw error.wal("write a segment's header")
-            }
-            let segment = Segment(base: base, sequence: header.sequence, directory: directory, state: .active)
-            let next = WritableSegment(
-                segment: segment, header: header, file: ready.file, at: Mark(startOf: header),
-                tally: SegmentTally(spacing: header.indexSpacing))
-            do throws(StorageError) {
-                try catalog.withLock { (catalog) throws(StorageError) in
-                    try storage.rename(path(FileNames.spare), to: target)
-                    old.segment.info.withLock {
-                        $0.state = .rolled
-                        $0.end = old.chain.offset
-                    }
-                    catalog.segments.append(segment)
-                    catalog.unsettled.append(old)
-                    catalog.active = next
-                }
-            } catch {
-                // Were the name there after all, events that still fit the old segment would be lost behind it.
-                if error.isNoSpace, isUnnamed(target) { throw error.wal("name a new segment") }
-                throw poison(error, "name a new segment")
-            }
-            spare = nil
-            return next
-        }
-        writer.active = next
-        writer.tailPageOffset = nil
-        activeOffset.store(next.chain.offset, ordering: .relaxed)
-        hasRolled.store(true, ordering: .relaxed)
-        environment.notify(.rolled(base: LSN(base), path: target))
-    }
-
-    /// Whether a failed rename certainly did nothing.
-    private func isUnnamed(_ target: String) -> Bool {
-        guard let names = try? storage.list(directory) else { return false }
-        return names.contains(FileNames.spare) && !names.contains { path($0) == target }
-    }
-
-    /// Makes a spare that is allocated only. Under the lock of the spare.
-    func makeSpare() throws(WalError) -> SpareSegment {
-        do throws(StorageError) {
-            let file = try storage.createAfresh(path(FileNames.spare))
-            do throws(StorageError) {
-                if options.preallocation != .growing { try file.allocate(options.segmentSize) }
-                try file.sync()
-            } catch {
-                dropSpare(file)
-                throw error
-            }
-            return SpareSegment(file: file, size: options.segmentSize)
-        } catch {
-            throw error.wal("prepare the next segment")
-        }
-    }
-
-    /// No use can be made of half a spare. What matters is why it could not be made, not whether it can be cleared away: the
-    /// next one takes its name over.
-    func dropSpare(_ file: any StorageFile) {
-        do { try file.close() } catch {}
-        do { try storage.unlink(path(FileNames.spare)) } catch {}
     }
 }

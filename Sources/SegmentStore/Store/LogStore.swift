@@ -33,6 +33,12 @@ package final class LogStore: Sendable {
         let tailPage = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: Layout.blockSize)
         var tailPageOffset: UInt64?
         var headers: [FrameHeader] = []
+        /// A group for which there was no room.
+        var stuck: StuckGroup?
+        /// Whether a roll was begun whose new name may be there: no frame goes into the old segment any more.
+        var mustRoll = false
+        /// A cut that is decided and not yet carried out.
+        var cut: DecidedCut?
         /// What new frames bear.
         var epoch: UInt32 = 0
         var incarnation: UInt64 = 0
@@ -66,14 +72,20 @@ package final class LogStore: Sendable {
     /// Whether there may be something to compress by policy: another segment was sealed.
     let compressionIsDue = Atomic<Bool>(true)
     let checkpointDesk = CheckpointDesk()
+    let leftovers = Guarded(Leftovers())
     /// Sealed segments as readers found them.
     package let opened: SegmentCache
     /// Segments as followers have them open.
     let followed = SharedFiles()
     let retentionClock: RetentionClock
+    /// Whether the facts of the segments found at open were looked at.
+    let hasPreparedRetention = Atomic<Bool>(false)
 
     /// What the last look at the log's end found; moves on with `refresh`.
     let tailFinding: Guarded<(outcome: RecoveryReport.Outcome, damage: WalError?)>
+
+    /// Of a log opened for reading that is damaged: all segment files, those that recovery does not come to included.
+    let setAside = Guarded<(segments: [RecoveryPlan.Found], firstLSN: UInt64)>(([], 0))
 
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
@@ -81,14 +93,16 @@ package final class LogStore: Sendable {
     let hasFailed = Atomic<Bool>(false)
     /// A write failed for want of room: bytes behind the end may be anything, so the next close is not a clean one.
     let hasSuspectTail = Atomic<Bool>(false)
+    /// Whether a cut is decided and could not be carried out: nothing else is changed until `finishCut` has done it.
+    let unfinishedCut = Atomic<Bool>(false)
     let activeOffset: Atomic<UInt64>
     /// The catalogue's `cuts.generation`, for readers to look at without its lock. Stored under the lock.
     let cutGeneration = Atomic<UInt64>(0)
     /// The superblock's: the epoch to which the newest cut raised the log.
     let cutEpoch: Atomic<UInt32>
     let unsynced = Atomic<UInt64>(0)
-    /// The newest time of a frame written since the log was opened, or scanned at open.
-    let newestFrameTime: Atomic<Int64>
+    /// The time of the frame written last since the log was opened; `Int64.min` if there was none.
+    let lastFrameTime = Atomic<Int64>(.min)
 
     init(
         directory: String, options: StoreOptions, environment: StoreEnvironment, report: RecoveryReport,
@@ -98,7 +112,6 @@ package final class LogStore: Sendable {
     ) {
         retentionClock = RetentionClock(environment)
         opened = SegmentCache(segmentsMax: options.readOnly ? 0 : SegmentCache.segmentsMax)
-        newestFrameTime = Atomic(active?.tally.summary.newestFrameTime ?? .min)
         self.directory = directory
         self.options = options
         self.environment = environment
@@ -140,6 +153,9 @@ package final class LogStore: Sendable {
     /// The first cause, once the store has failed.
     package var failure: WalError? { hasFailed.load(ordering: .acquiring) ? failed.withLock { $0 } : nil }
 
+    /// Whether a cut is decided and waits for `finishCut`.
+    package var hasUnfinishedCut: Bool { unfinishedCut.load(ordering: .acquiring) }
+
     var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
     var storage: any Storage { environment.storage }
     func path(_ name: String) -> String { directory + "/" + name }
@@ -151,10 +167,14 @@ extension LogStore {
     /// Marks the store as failed with its first cause, which is returned: nobody knows what the disk holds now.
     func poison(_ error: StorageError, _ doing: String) -> WalError {
         let cause = error.wal(doing)
-        let failure = WalError(
-            .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again",
-            path: cause.path,
-            errno: cause.errno)
+        // Of a directory that is gone it is known.
+        let failure =
+            cause.code == .directoryRemoved
+            ? cause
+            : WalError(
+                .failed, "\(cause.message); what the disk holds is unknown: close the log and open it again",
+                path: cause.path,
+                errno: cause.errno)
         return failed.withLock { first in
             if let first { return first }
             first = failure
@@ -163,8 +183,25 @@ extension LogStore {
         }
     }
 
+    /// Fails the store if its directory has been removed: what is written from now on goes with the last descriptor. To be called
+    /// now and then while events come in, not for each of them.
+    package func checkDirectory() throws(WalError) {
+        guard !options.readOnly, !hasFailed.load(ordering: .acquiring) else { return }
+        if let gone = try attempt("look at the log's directory", removal) { throw poison(gone, "go on") }
+    }
+
+    /// The error to tell, if the directory has been removed.
+    func removal() throws(StorageError) -> StorageError? {
+        guard let log = environment.directory, try log.isRemoved() else { return nil }
+        return StorageError(removed: directory, .openDirectory)
+    }
+
     func checkUsable() throws(WalError) {
         if let failure { throw failure }
         if options.readOnly { throw WalError(.readOnly, "the log was opened for reading only", path: directory) }
+        if hasUnfinishedCut {
+            throw WalError(
+                .unavailable, "truncate(after:) has begun and waits for the system to let it go on", path: directory)
+        }
     }
 }

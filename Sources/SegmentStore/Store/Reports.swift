@@ -41,8 +41,19 @@ public struct RecoveryReport: Sendable, Hashable {
     public var notKept: [String]
     /// Names of left-over files (unfinished, or below the first LSN kept) that were removed.
     public var removed: [String]
+    /// Names of left-over files that could not be removed. They hold nothing of the log and keep nothing from being done;
+    /// removing them is tried again while the log is open, and at the next open.
+    public var notRemoved: [String] = []
     /// The damage, if any was found.
     public var damage: WalError?
+    /// Whether the lock is one on the file LOCK alone, since the file system can't lock a directory (some network file systems).
+    /// Removing or replacing that file while the log is open would let a second writer in. False of a read-only open.
+    public var locksFileAlone = false
+    /// The events that point-in-time recovery found missing, or gave up: what is left of them is in the quarantine folder.
+    public var lost: [ClosedRange<LSN>] = []
+    /// What the superblock says that the segments show to be otherwise, as where one of the two was restored from another copy
+    /// of the log. No event is concerned, and the next open for writing mends it.
+    public var contradictions: [WalError] = []
     /// The rows of the recovery table it came to.
     package var rows = RecoveryRows()
 }

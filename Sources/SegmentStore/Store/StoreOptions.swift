@@ -8,6 +8,10 @@ package struct StoreOptions: Sendable {
     /// Reads everything even where the end of the log looks well, so that damage in an old segment is found too: refused, or
     /// cut off by point-in-time recovery. Costs the whole log.
     package var deepRecovery = false
+    /// What the quarantine folder may hold in all; nil: no bound.
+    package var quarantineBytes: UInt64?
+    /// Which side of a hole point-in-time recovery keeps; nil: it refuses where there are events on both.
+    package var keep: RecoveryKeep?
     /// The LSN of the first event of a new log; ignored for an existing one.
     package var startLSN: UInt64 = 1
     package var readOnly = false
@@ -51,6 +55,15 @@ public enum RecoveryMode: Sendable, Hashable {
     case pointInTime
 }
 
+/// Which side of a hole in a log point-in-time recovery keeps. The other one goes to the quarantine folder.
+public enum RecoveryKeep: Sendable, Hashable {
+    /// The events before it: the log is cut there. The LSNs behind the cut are given out again, under a higher epoch.
+    case older
+    /// The events behind it: the log begins there, and its LSNs go on. Also has a damaged frame's segment, and what lies before
+    /// it, given up rather than what lies behind.
+    case newer
+}
+
 /// What the store takes from outside, so that a run on a simulated disk is repeatable.
 package struct StoreEnvironment: Sendable {
     package var storage: any Storage
@@ -69,11 +82,22 @@ package struct StoreEnvironment: Sendable {
     /// Bugs planted by a test; always empty otherwise.
     package var flaws: StoreFlaws = []
 
-    /// The same for one log: its storage follows no link out of the log's directory.
-    func confined(to directory: String, _ options: StoreOptions) -> StoreEnvironment {
+    /// The log's directory, which the storage is pinned to; nil in an environment that is not yet one log's.
+    package private(set) var directory: (any StorageDirectory)?
+
+    /// The same for one log: the path is followed here and never again.
+    ///
+    /// - Parameter making: whether to make the directory if it is missing. Returns whether that was so.
+    func pinned(
+        to path: DirectoryPath, _ options: StoreOptions, making: Bool = false
+    ) throws(WalError) -> (environment: StoreEnvironment, isMade: Bool) {
+        let pinned = try attempt("open the log's directory") { () throws(StorageError) in
+            try storage.pinned(to: path, mode: options.fileMode, making: making)
+        }
         var environment = self
-        environment.storage = storage.confined(to: directory, mode: options.fileMode)
-        return environment
+        environment.storage = pinned.files
+        environment.directory = pinned.directory
+        return (environment, pinned.isMade)
     }
 
     package init(
@@ -95,6 +119,8 @@ package enum StoreEvent: Sendable {
     case compressed(base: LSN, path: String, rawBytes: UInt64, fileBytes: UInt64)
     case deleted(base: LSN, path: String)
     case corruption(WalError)
+    /// Something that is tried again could not be done.
+    case refused(WalError)
 }
 
 /// Where a log keeps its files: the real disk, or a simulated one. Opaque.

@@ -34,8 +34,12 @@ extension LogCore {
             }
         } catch {
             if store.durableLSN > before { durableMovedElsewhere() }
-            guard let cause = store.failure else { throw error }
-            throw committer.fail(cause)
+            if let cause = store.failure { throw committer.fail(cause) }
+            guard store.hasUnfinishedCut else { throw error }
+            // It is decided: the log ends there, and takes events again once the rest is done.
+            end = lsn
+            hub?.post(.truncatedAfter(lsn: LSN(lsn), epoch: store.epoch))
+            throw committer.stuckCut(error)
         }
         end = lsn
         if lsn < last { hub?.post(.truncatedAfter(lsn: LSN(lsn), epoch: store.epoch)) }

@@ -38,9 +38,12 @@ final class LogCore: Sendable {
     private let endError = SharedError()
     /// What freeing the directory failed with; for close.
     private let closeError = SharedError()
+    /// That accepted events were thrown away; for close.
+    private let discardError = SharedError()
 
-    static func open(_ path: String, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
+    static func open(_ directory: DirectoryPath, options: WriteAheadLog.Options) throws(WalError) -> LogCore {
         try options.validate()
+        let path = directory.description
         let refusal = ForkMark.watch()
         guard refusal == 0 else {
             throw WalError(
@@ -59,7 +62,7 @@ final class LogCore: Sendable {
         do throws(WalError) {
             let retention = RetentionSchedule(options)
             let environment = environment(options, counters, maintenance, retention, hub)
-            let store = try LogStore.open(path, options: options.storeOptions, environment: environment)
+            let store = try LogStore.open(directory, options: options.storeOptions, environment: environment)
             let core = LogCore(path, options, store, counters, maintenance, retention, hub)
             if !options.readOnly { try core.startThreads() }
             hub?.post(.lifecycle(.running))
@@ -92,9 +95,10 @@ final class LogCore: Sendable {
                 hub?.post(.segmentCompressed(firstLSN: base, path: path, rawBytes: rawBytes, fileBytes: fileBytes))
             case .deleted(let base, let path): hub?.post(.segmentDeleted(firstLSN: base, path: path))
             case .corruption(let error): hub?.post(.corruption(error))
+            case .refused(let error): hub?.post(.error(error))
             }
         }
-        environment.monotonic = SystemClock.monotonicNanoseconds
+        environment.monotonic = SystemClock.elapsedNanoseconds
         environment.processorCount = SystemProcessors.count
         environment.flaws = options.flaws
         environment.spawn = { body in (try? SystemThread(name: "wal-ahead", body)) != nil }
@@ -165,7 +169,7 @@ final class LogCore: Sendable {
         maintenance.stop()
         maintenanceThread.withLock { $0 }?.join()
         if cleanly { sealAtEnd() }
-        let discarded = queue.lastAssigned - store.writtenLSN
+        let discarded = queue.lastAssigned.subtractingClamped(store.writtenLSN)
         do throws(WalError) {
             // A truncation that is under way on some thread ends first, and a slice of compressing.
             try store.workLock.withLock { () throws(WalError) in
@@ -182,11 +186,12 @@ final class LogCore: Sendable {
             }
         }
         if !cleanly {
-            if let failure = signals.failure.value {
-                endError.set(failure.asFailure)
-            } else if discarded > 0 {
-                endError.set(discarding(discarded))
+            if discarded > 0 {
+                let error = discarding(discarded, after: signals.failure.value)
+                discardError.set(error)
+                endError.set(error)
             }
+            if let failure = signals.failure.value { endError.set(failure.asFailure) }
         }
         if cleanly, endError.value == nil { hasEndedCleanly.store(true, ordering: .releasing) }
         _ = queue.advance(to: .closed)
@@ -211,10 +216,12 @@ final class LogCore: Sendable {
         }
     }
 
-    private func discarding(_ count: UInt64) -> WalError {
-        WalError(
-            .discarded, "close() discarded the last \(count) events, which were not yet written", path: path,
-            lsns: LSN(store.writtenLSN + 1)...LSN(queue.lastAssigned))
+    private func discarding(_ count: UInt64, after failure: WalError?) -> WalError {
+        let cause = failure.map { ", the log having failed (\($0.code.name): \($0.message))" } ?? ""
+        return WalError(
+            .discarded,
+            "the log is closed, and the last \(count == 1 ? "event" : "\(count) events") it had accepted and not yet written went with it\(cause)",
+            path: path, lsns: LSN(store.writtenLSN + 1)...LSN(queue.lastAssigned))
     }
 
     /// Closing in a forked child: no unlocking, nothing written, and no thread to wait for.
@@ -244,7 +251,7 @@ final class LogCore: Sendable {
         if queue.isForked { return }
         _ = waitForEnd(until: nil, orWhile: { true })
         writerThread.withLock { $0 }?.join()
-        if let error = closeError.value { throw error }
+        if let error = discardError.value ?? closeError.value { throw error }
     }
 
     /// Waits until the log is closed; returns false if the deadline passed or `goesOn` became false.
@@ -304,7 +311,13 @@ final class LogCore: Sendable {
 
     /// A failed log can't be drained: frees the directory and says why.
     private func shutdownFailed() throws(WalError) {
-        try close()
+        do throws(WalError) {
+            try close()
+        } catch {
+            // That events were thrown away follows from the failure, which is told here once and for all.
+            if error.code != .discarded { throw error }
+        }
+        discardError.clear()
         throw (signals.failure.value ?? WalError(.failed, "the log has failed", path: path)).asFailure
     }
 }

@@ -39,6 +39,7 @@ struct BlockPool {
             return block
         }
         // Rounded up, so that units of about one size find each other's blocks; but for the largest, which are not kept.
+        guard needed <= largeLimit else { return StagingBlock(capacity: needed, largestBody: largestUnit) }
         let rounded = (needed + Self.blockCapacity - 1) / Self.blockCapacity * Self.blockCapacity
         return StagingBlock(capacity: rounded <= largeLimit ? rounded : needed, largestBody: largestUnit)
     }

@@ -19,7 +19,7 @@ extension WriteAheadLog {
         at path: FilePath, storage: LogStorage = .posix, hole: (WalError) -> Void,
         _ body: (borrowing BorrowedEvent) throws -> ReplayStep
     ) throws {
-        var salvage = Salvage(storage: storage.implementation, directory: path.string)
+        var salvage = Salvage(storage: storage.implementation, path: DirectoryPath(path))
         try salvage.run(
             framedEvent: { view, frame in
                 try body(BorrowedEvent(view, epoch: frame.epoch, incarnation: frame.incarnation)) == .continue

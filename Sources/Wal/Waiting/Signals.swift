@@ -12,6 +12,8 @@ final class SharedError: Sendable {
 
     func set(_ new: WalError) { error.withLock { $0 = new } }
 
+    func clear() { error.withLock { $0 = nil } }
+
     /// Keeps the first error it is given, and returns that.
     func setIfUnset(_ new: WalError) -> WalError {
         error.withLock { error in

@@ -113,6 +113,7 @@ final class Committer: Sendable {
     }
 
     private func sync(generation: UInt64) throws(WalError) {
+        if store.hasUnfinishedCut { try finishCut() }
         let before = store.durableLSN
         if store.durableLSN < store.writtenLSN {
             let start = hub == nil ? 0 : SystemClock.monotonicNanoseconds()
@@ -149,10 +150,22 @@ final class Committer: Sendable {
             return try store.rotate()
         } catch {
             // Nothing was changed and, what was accepted before being written, nobody else is concerned.
-            if store.failure == nil { throw error }
+            if store.failure == nil { throw isPassing(error) ? error.asUnavailable : error }
             throw failed(error)
         }
     }
+
+    /// Goes on with a cut that could not be carried out.
+    private func finishCut() throws(WalError) {
+        do throws(WalError) {
+            try store.maintenanceLock.withLock { () throws(WalError) in try store.finishCut() }
+        } catch {
+            throw failedSync(error)
+        }
+    }
+
+    /// A cut is decided and can't be carried out now: it is tried again as a sync that could not be done is.
+    func stuckCut(_ error: WalError) -> WalError { failedSync(error) }
 
     /// Writes and syncs what recovery found above the watermark: the first step of all.
     func rewriteUnvouched() throws(WalError) {
@@ -190,6 +203,7 @@ final class Committer: Sendable {
     /// Turns an error of a writing step into the log's state: out of room or the like, which passes, or failed, which stays.
     private func failed(_ error: WalError) -> WalError {
         if isPassing(error) {
+            let error = error.asUnavailable
             signals.diskFull.set(error)
             if queue.setDiskFull(true) { hub?.post(.error(error)) }
             signals.diskFullAttempts.increment()
@@ -219,10 +233,19 @@ final class Committer: Sendable {
 }
 
 extension WalError {
+    /// What is told to all whom a step concerns that can't be done now and is tried again.
+    var asUnavailable: WalError {
+        guard code != .diskFull, code != .unavailable else { return self }
+        var error = self
+        error.code = .unavailable
+        error.message = "\(message) (\(code.name)); no event is lost, and the log goes on by itself once it is possible"
+        return error
+    }
+
     /// The error of every call after the first cause, which it tells.
     var asFailure: WalError {
         var error = self
-        if code != .failed {
+        if code != .failed, code != .directoryRemoved {
             error.code = .failed
             error.message =
                 "the log has failed and must be closed and opened again; the cause was \(code.name): \(message)"

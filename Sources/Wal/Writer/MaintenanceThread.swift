@@ -25,6 +25,11 @@ struct MaintenanceThread: ~Copyable {
     /// Retention has a pause of its own: a pass that keeps failing must not keep the other steps from being done.
     private var retainPause = Self.pauseNanoseconds
     private var retainNotBefore: Int64 = 0
+    /// Files that can't be removed are tried again ever more rarely, and told of once each time there are others.
+    private static let longestLeftoverPauseNanoseconds: Int64 = 60_000_000_000
+    private var leftoverPause = Self.pauseNanoseconds
+    private var leftoversNotBefore: Int64 = 0
+    private var leftoversTold: Int
     private var recordedLSN: UInt64
     private var activity: (assigned: UInt64, durable: UInt64) = (0, 0)
 
@@ -35,6 +40,7 @@ struct MaintenanceThread: ~Copyable {
         signal = core.maintenance
         // Not what is durable now: this thread may begin after the first commits, whose position nobody has recorded.
         recordedLSN = core.store.report.durableLSN.rawValue
+        leftoversTold = core.store.leftoverCount
     }
 
     consuming func run() {
@@ -49,6 +55,8 @@ struct MaintenanceThread: ~Copyable {
                 signal.wait(while: seen, timeoutNanoseconds: notBefore - now)
             } else if retentionLeft(now) == 0 {
                 retain(now)
+            } else if leftoversLeft(now) == 0 {
+                removeLeftovers()
             } else if !step(settlingAt: backlog) {
                 rest(seen)
             }
@@ -75,6 +83,33 @@ struct MaintenanceThread: ~Copyable {
     /// How long until a pass of retention is due; nil: none will be by itself.
     private func retentionLeft(_ now: Int64) -> Int64? {
         core.retainer.schedule?.nanosecondsLeft(now: now).map { max($0, retainNotBefore - now) }
+    }
+
+    /// Tries again to remove what could not be removed. Who removed it first was told why it could not be; so was the observer of
+    /// what was found at open.
+    private mutating func removeLeftovers() {
+        do throws(WalError) {
+            try core.maintenanceLock.withLock { () throws(WalError) in try store.removeLeftovers() }
+        } catch {
+            if signal.stops || core.queue.phase == .closed { return }
+            let count = store.leftoverCount
+            if count != leftoversTold || store.failure != nil { tell(error) }
+            leftoversTold = count
+        }
+        leftoversNotBefore = SystemClock.monotonicNanoseconds() + leftoverPause
+        leftoverPause = min(leftoverPause * 2, Self.longestLeftoverPauseNanoseconds)
+        if store.leftoverCount == 0 { leftoverPause = Self.pauseNanoseconds }
+    }
+
+    /// How long until files that could not be removed are tried again; nil: there are none.
+    private func leftoversLeft(_ now: Int64) -> Int64? {
+        store.leftoverCount == 0 ? nil : max(0, leftoversNotBefore - now)
+    }
+
+    /// How long until something is due by itself; nil: nothing will be.
+    private func timerLeft() -> Int64? {
+        let now = SystemClock.monotonicNanoseconds()
+        return [retentionLeft(now), leftoversLeft(now)].compactMap(\.self).min()
     }
 
     /// Runs one background step; returns whether to look for another at once.
@@ -123,7 +158,7 @@ struct MaintenanceThread: ~Copyable {
         guard now.durable != recordedLSN || store.unsettledCount > 0 else {
             let recorded = recordedLSN
             let store = self.store
-            let left = retentionLeft(SystemClock.monotonicNanoseconds())
+            let left = timerLeft()
             signal.waitDeeply(while: seen, timeoutNanoseconds: left) {
                 !signal.stops && store.durableLSN == recorded
             }
@@ -131,6 +166,7 @@ struct MaintenanceThread: ~Copyable {
         }
         guard now == activity else {
             activity = now
+            do throws(WalError) { try store.checkDirectory() } catch { tell(error) }
             signal.wait(while: seen, timeoutNanoseconds: Self.idleNanoseconds)
             return
         }

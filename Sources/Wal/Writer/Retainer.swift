@@ -31,6 +31,7 @@ final class Retainer: Sendable {
     ///
     /// - Parameter check: throws if the log is in no state for it; called when nobody else changes the files.
     func pass(_ policy: Retention, check: () throws(WalError) -> Void = {}) throws(WalError) -> RetentionReport {
+        store.prepareRetention(policy)
         let report = try store.maintenanceLock.withLock { () throws(WalError) in
             try check()
             // Before anything is decided: a checkpoint that moves on while the pass is under way must ask for another.
@@ -39,7 +40,9 @@ final class Retainer: Sendable {
             // What another policy than the log's own holds back is nothing to come back to.
             isHeld.store(policy == schedule?.policy ? !report.held.isEmpty : wasHeld, ordering: .releasing)
             // Under the lock, so that passes are told in their order.
-            if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil {
+            if !report.removed.isEmpty || !report.held.isEmpty || report.clockTrouble != nil
+                || !report.ageDoubts.isEmpty
+            {
                 hub?.post(.retained(report))
             }
             return report

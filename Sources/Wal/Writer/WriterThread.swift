@@ -198,6 +198,7 @@ extension Duration {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, overflowed) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+        guard seconds >= 0 else { return 1 }
         return overflow || overflowed ? .max : max(sum, 1)
     }
 }

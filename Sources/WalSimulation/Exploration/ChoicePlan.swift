@@ -6,7 +6,7 @@ struct ChoicePlan {
     /// A pending thing that a crash settles.
     struct Point {
         enum Kind {
-            case name(directory: String, change: DirectoryNode.NameChange)
+            case name(directory: Int, change: DirectoryNode.NameChange)
             case size(file: Int)
             case sector(file: Int, index: Int)
         }
@@ -34,20 +34,20 @@ struct ChoicePlan {
     private let model: DiskModel
     private let nameIndex: [Int: Int]
     /// The point that settles whether a directory made since the last sync of its parent survives.
-    private var directoryIndex: [String: Int] = [:]
+    private var directoryIndex: [Int: Int] = [:]
 
     init(_ model: DiskModel) {
         self.model = model
         var nameIndex: [Int: Int] = [:]
-        for (path, directory) in model.directories.sorted(by: { $0.key < $1.key }) {
+        for (id, directory) in model.directories.sorted(by: { $0.key < $1.key }) {
             for change in directory.pending {
                 nameIndex[change.sequence] = points.count
-                if let added = change.added, added.entry == .directory {
-                    directoryIndex[DiskPath.join(path, added.name)] = points.count
+                if case .directory(let made)? = change.added?.entry, made == change.sequence {
+                    directoryIndex[made] = points.count
                 }
                 points.append(
                     Point(
-                        kind: .name(directory: path, change: change), radix: 2, newest: 1,
+                        kind: .name(directory: id, change: change), radix: 2, newest: 1,
                         sequences: [change.sequence]))
             }
         }
@@ -104,21 +104,34 @@ struct ChoicePlan {
         result.flaws = model.flaws
         var resolved = model.directories.mapValues(\.durable)
         for index in 0..<namePoints where vector[index] != 0 {
-            guard case .name(let path, let change) = points[index].kind else { continue }
-            change.apply(to: &resolved[path, default: [:]])
+            guard case .name(let directory, let change) = points[index].kind else { continue }
+            change.apply(to: &resolved[directory, default: [:]])
         }
-        // A path is longer than its parent's, so parents come first.
-        for (path, entries) in resolved.sorted(by: { $0.key < $1.key }) {
-            if let (parent, name) = DiskPath.split(path), result.directories[parent]?.durable[name] != .directory {
-                continue
+        // From the root on: what no name leads to any more is gone.
+        var next: [(id: Int, place: DirectoryNode.Place?)] = [(DiskModel.root, nil)]
+        var reached: Set<Int> = [DiskModel.root]
+        while let (directory, place) = next.popLast() {
+            var entries = resolved[directory] ?? [:]
+            for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
+                switch entry {
+                case .file(let id):
+                    guard result.files[id] == nil, let node = model.files[id] else { continue }
+                    result.files[id] = FileNode(
+                        durable: node.durable, allocated: node.durableAllocated(model.sectorSize))
+                    result.reserve(id)
+                case .directory(let id):
+                    // One that was moved has one name, the old or the new.
+                    if reached.insert(id).inserted {
+                        next.append((id, DirectoryNode.Place(parent: directory, name: name)))
+                        result.reserve(id)
+                    } else {
+                        entries[name] = nil
+                    }
+                }
             }
-            result.directories[path] = DirectoryNode(durable: entries)
-            for case .file(let id) in entries.values {
-                guard result.files[id] == nil, let node = model.files[id] else { continue }
-                result.files[id] = FileNode(durable: node.durable, allocated: node.durableAllocated(model.sectorSize))
-                result.reserve(id)
-            }
+            result.directories[directory] = DirectoryNode(durable: entries, place: place)
         }
+        result.findPaths()
         return result
     }
 
@@ -175,9 +188,9 @@ struct ChoicePlan {
         return changed
     }
 
-    private func isDirectoryLost(_ path: String, _ vector: [Int]) -> Bool {
-        if let index = directoryIndex[path], vector[index] == 0 { return true }
-        guard let (parent, _) = DiskPath.split(path) else { return false }
+    private func isDirectoryLost(_ directory: Int, _ vector: [Int]) -> Bool {
+        if let index = directoryIndex[directory], vector[index] == 0 { return true }
+        guard let parent = model.directories[directory]?.place?.parent else { return false }
         return isDirectoryLost(parent, vector)
     }
 
@@ -192,7 +205,7 @@ struct ChoicePlan {
             }
         }
         for index in 0..<namePoints {
-            if case .name(let path, _) = points[index].kind, named.directories[path] == nil { clear(index) }
+            if case .name(let id, _) = points[index].kind, named.directories[id] == nil { clear(index) }
         }
         for file in files {
             let exists = named.files[file.id] != nil

@@ -75,7 +75,7 @@ package struct CrashPoint: Sendable, Hashable, CustomStringConvertible {
         if text.hasPrefix("only") { return Int(text.dropFirst(4)).map(Choice.only) }
         if text.hasPrefix("r") { return UInt64(text.dropFirst()).map(Choice.random) }
         let fields = text.split(separator: ".", omittingEmptySubsequences: false)
-        let values = fields.compactMap { Int($0) }
+        let values = fields.compactMap { Int($0) }.filter { $0 >= 0 }
         return values.count == fields.count ? .values(values) : nil
     }
 }

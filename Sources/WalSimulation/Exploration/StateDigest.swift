@@ -5,7 +5,8 @@ struct StateDigest: Hashable {
 
     /// Everything on a disk of which all is durable; `pages` are those whose digest is known.
     init(_ disk: DiskModel, _ pages: SeenStates.Pages) {
-        for (path, directory) in disk.directories {
+        for (path, id) in disk.directoryIDs {
+            guard let directory = disk.directories[id] else { continue }
             var paths = Hash(seed: 1)
             paths.combine(path)
             add(paths)

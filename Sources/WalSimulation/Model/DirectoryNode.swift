@@ -1,11 +1,15 @@
 /// A directory: its names as programs see them, the durable ones, and the changes in between.
 struct DirectoryNode: Sendable {
-    /// What a name leads to.
-    ///
-    /// Directories are known by their path: they are never renamed or removed.
+    /// What a name leads to, by its number.
     enum Entry: Sendable, Hashable {
         case file(Int)
-        case directory
+        case directory(Int)
+    }
+
+    /// Where a directory lies, as programs see it.
+    struct Place: Sendable, Hashable {
+        var parent: Int
+        var name: String
     }
 
     struct Link: Sendable, Hashable {
@@ -15,7 +19,7 @@ struct DirectoryNode: Sendable {
 
     /// The arrival half of a move between directories, without which the departure must not survive.
     struct Arrival: Sendable, Hashable {
-        var directory: String
+        var directory: Int
         var sequence: Int
     }
 
@@ -33,14 +37,19 @@ struct DirectoryNode: Sendable {
         }
     }
 
+    /// Nil of the root, and of a directory that was removed.
+    var place: Place?
     private(set) var entries: [String: Entry] = [:]
     private(set) var durable: [String: Entry] = [:]
     private(set) var pending: [NameChange] = []
 
-    init() {}
+    init(place: Place? = nil) {
+        self.place = place
+    }
 
     /// A directory all of whose names are durable.
-    init(durable: [String: Entry]) {
+    init(durable: [String: Entry], place: Place?) {
+        self.place = place
         entries = durable
         self.durable = durable
     }

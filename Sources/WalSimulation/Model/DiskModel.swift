@@ -13,8 +13,11 @@ struct DiskModel: Sendable {
     /// What is durable is not kept up; `settled` takes it from what programs see.
     var settlesAtOnce = false
     var files: [Int: FileNode] = [:]
-    var directories: [String: DirectoryNode] = ["/": DirectoryNode()]
-    /// The order of all changes; also gives files their numbers.
+    static let root = 0
+    var directories: [Int: DirectoryNode] = [root: DirectoryNode()]
+    /// The numbers of all directories that programs see, by their canonical paths.
+    fileprivate(set) var directoryIDs: [String: Int] = ["/": root]
+    /// The order of all changes; also gives files and directories their numbers.
     private(set) var sequence = 0
 
     init(sectorSize: Int, directoryRules: DirectoryRules = .strict) {
@@ -68,11 +71,11 @@ struct DiskModel: Sendable {
 
     /// Makes the names that lead to a file durable, and all that came before them in their directories.
     private mutating func settleNames(of id: Int) {
-        for path in directories.keys.sorted() {
-            let named = directories[path]?.pending.last { $0.added?.entry == .file(id) }
+        for directory in directories.keys.sorted() {
+            let named = directories[directory]?.pending.last { $0.added?.entry == .file(id) }
             guard let named else { continue }
-            settleCreation(of: path)
-            settle(path, through: named.sequence)
+            settleCreation(of: directory)
+            settle(directory, through: named.sequence)
         }
         dropUnreachable()
     }
@@ -85,8 +88,12 @@ struct DiskModel: Sendable {
     // MARK: Names
 
     func directory(_ path: String, _ operation: StorageError.Operation) throws(StorageError) -> DirectoryNode {
-        let canonical = DiskPath.canonical(path)
-        if let directory = directories[canonical] { return directory }
+        if let directory = directories[try directoryID(at: path, operation)] { return directory }
+        throw StorageError(operation, path, errno: ErrorNumber.notFound)
+    }
+
+    func directoryID(at path: String, _ operation: StorageError.Operation) throws(StorageError) -> Int {
+        if let id = directoryIDs[DiskPath.canonical(path)] { return id }
         let isFile = (try? link(at: path, operation).entry) != nil
         throw StorageError(
             operation, path,
@@ -95,15 +102,15 @@ struct DiskModel: Sendable {
 
     /// The directory a path lies in, the name in it, and what the name leads to.
     func link(at path: String, _ operation: StorageError.Operation) throws(StorageError) -> (
-        parent: String, name: String, entry: DirectoryNode.Entry?
+        parent: Int, name: String, entry: DirectoryNode.Entry?
     ) {
         guard let (parent, name) = DiskPath.split(DiskPath.canonical(path)) else {
             throw StorageError(operation, path, errno: ErrorNumber.isDirectory)
         }
-        guard let directory = directories[parent] else {
+        guard let id = directoryIDs[parent], let directory = directories[id] else {
             throw StorageError(operation, path, errno: ErrorNumber.notFound)
         }
-        return (parent, name, directory.entries[name])
+        return (id, name, directory.entries[name])
     }
 
     /// The number of an existing file.
@@ -135,8 +142,10 @@ struct DiskModel: Sendable {
         guard entry == nil else {
             throw StorageError(.createDirectory, path, errno: ErrorNumber.alreadyExists)
         }
-        directories[canonical] = DirectoryNode()
-        change(parent, sequence: nextSequence(), added: .init(name: name, entry: .directory))
+        let id = nextSequence()
+        directories[id] = DirectoryNode(place: .init(parent: parent, name: name))
+        directoryIDs[canonical] = id
+        change(parent, sequence: id, added: .init(name: name, entry: .directory(id)))
     }
 
     mutating func unlink(_ path: String) throws(StorageError) {
@@ -146,19 +155,42 @@ struct DiskModel: Sendable {
         files[id]?.isLinked = false
     }
 
-    /// Directories can't be renamed here: no log does it, and their path is their identity.
+    /// Removes a directory that is empty. Who has it open goes on in it and finds nothing.
+    mutating func removeDirectory(_ path: String) throws(StorageError) {
+        let (parent, name, entry) = try link(at: path, .unlink)
+        guard case .directory(let id)? = entry else {
+            throw StorageError(
+                .unlink, path, errno: entry == nil ? ErrorNumber.notFound : ErrorNumber.notDirectory)
+        }
+        guard directories[id]?.entries.isEmpty == true else {
+            throw StorageError(.unlink, path, errno: ErrorNumber.directoryNotEmpty)
+        }
+        change(parent, sequence: nextSequence(), removed: .init(name: name, entry: .directory(id)))
+        directories[id]?.place = nil
+        findPaths()
+    }
+
+    /// Of a directory, too; it replaces none.
     mutating func rename(_ from: String, to: String) throws(StorageError) {
-        let id = try fileID(at: from, .rename)
         let source = try link(at: from, .rename)
         let target = try link(at: to, .rename)
-        switch target.entry {
-        case .directory: throw StorageError(.rename, to, errno: ErrorNumber.isDirectory)
-        case .file(id): return
-        case .file(let replaced): files[replaced]?.isLinked = false
-        case nil: break
+        guard let entry = source.entry else { throw StorageError(.rename, from, errno: ErrorNumber.notFound) }
+        switch (entry, target.entry) {
+        case (.file(let id), .file(let replaced)):
+            if id == replaced { return }
+            files[replaced]?.isLinked = false
+        case (_, .directory): throw StorageError(.rename, to, errno: ErrorNumber.isDirectory)
+        case (.directory, .file): throw StorageError(.rename, to, errno: ErrorNumber.notDirectory)
+        case (.directory(let id), nil):
+            guard !isWithin(target.parent, id) else {
+                throw StorageError(.rename, to, errno: ErrorNumber.invalidArgument)
+            }
+            directories[id]?.place = .init(parent: target.parent, name: target.name)
+            findPaths()
+        case (.file, nil): break
         }
-        let removed = DirectoryNode.Link(name: source.name, entry: .file(id))
-        let added = DirectoryNode.Link(name: target.name, entry: .file(id))
+        let removed = DirectoryNode.Link(name: source.name, entry: entry)
+        let added = DirectoryNode.Link(name: target.name, entry: entry)
         let sequence = nextSequence()
         if source.parent == target.parent {
             change(source.parent, sequence: sequence, removed: removed, added: added)
@@ -171,9 +203,9 @@ struct DiskModel: Sendable {
     }
 
     mutating func syncDirectory(_ path: String) throws(StorageError) {
-        _ = try directory(path, .syncDirectory)
+        let id = try directoryID(at: path, .syncDirectory)
         guard !flaws.ignoresDirectorySync, !settlesAtOnce else { return }
-        settle(DiskPath.canonical(path), through: .max)
+        settle(id, through: .max)
         dropUnreachable()
     }
 
@@ -195,7 +227,7 @@ struct DiskModel: Sendable {
     }
 
     private mutating func change(
-        _ directory: String, sequence: Int, removed: DirectoryNode.Link? = nil, added: DirectoryNode.Link? = nil,
+        _ directory: Int, sequence: Int, removed: DirectoryNode.Link? = nil, added: DirectoryNode.Link? = nil,
         needs: DirectoryNode.Arrival? = nil
     ) {
         let change = DirectoryNode.NameChange(sequence: sequence, removed: removed, added: added, needs: needs)
@@ -207,7 +239,7 @@ struct DiskModel: Sendable {
     }
 
     /// A departure that becomes durable takes its arrival with it, as a journalling file system does.
-    private mutating func settle(_ directory: String, through sequence: Int) {
+    private mutating func settle(_ directory: Int, through sequence: Int) {
         let settled = directories[directory]?.makeDurable(through: sequence) ?? []
         for case let arrival? in settled.map(\.needs) {
             settle(arrival.directory, through: arrival.sequence)
@@ -215,9 +247,9 @@ struct DiskModel: Sendable {
         }
     }
 
-    private mutating func settleCreation(of path: String) {
-        guard let (parent, name) = DiskPath.split(path) else { return }
-        let creation = directories[parent]?.pending.first { $0.added == .init(name: name, entry: .directory) }
+    private mutating func settleCreation(of directory: Int) {
+        guard let parent = directories[directory]?.place?.parent else { return }
+        let creation = directories[parent]?.pending.first { $0.added?.entry == .directory(directory) }
         if let creation { settle(parent, through: creation.sequence) }
         settleCreation(of: parent)
     }
@@ -236,7 +268,7 @@ extension DiskModel {
         return files.filter { reachable.contains($0.key) }.sorted { $0.key < $1.key }
     }
 
-    /// Keeps the number of a file taken over from another disk from being given out again.
+    /// Keeps the number of a file or directory taken over from another disk from being given out again.
     mutating func reserve(_ id: Int) {
         sequence = max(sequence, id)
     }
@@ -259,5 +291,35 @@ extension DiskModel {
         for id in result.files.keys { result.files[id]?.sync() }
         result.dropUnreachable()
         return result
+    }
+}
+
+// MARK: - Where directories lie
+
+extension DiskModel {
+    /// The path of a directory as programs see it now; nil once it was removed.
+    func path(of directory: Int) -> String? {
+        if directory == Self.root { return "/" }
+        guard let place = directories[directory]?.place, let parent = path(of: place.parent) else { return nil }
+        return DiskPath.join(parent, place.name)
+    }
+
+    /// Whether a directory is another one, or lies in it at any depth.
+    private func isWithin(_ directory: Int, _ other: Int) -> Bool {
+        var current: Int? = directory
+        while let id = current {
+            if id == other { return true }
+            current = directories[id]?.place?.parent
+        }
+        return false
+    }
+
+    /// To be called when directories have moved.
+    mutating func findPaths() {
+        var found: [String: Int] = [:]
+        for id in directories.keys {
+            if let path = path(of: id) { found[path] = id }
+        }
+        directoryIDs = found
     }
 }

@@ -5,6 +5,7 @@ import WalPlatform
 enum DiskOperation: Sendable {
     case create(String)
     case createDirectory(String)
+    case removeDirectory(String)
     case write(file: Int, offset: Int, bytes: [UInt8])
     case setSize(file: Int, size: Int, allocating: Bool)
     case sync(file: Int)
@@ -17,7 +18,7 @@ enum DiskOperation: Sendable {
     /// Whether it only adds to what a crash may leave: every state possible before it is possible after it.
     var onlyAddsStates: Bool {
         switch self {
-        case .create, .createDirectory, .write, .setSize, .rename, .unlink: true
+        case .create, .createDirectory, .removeDirectory, .write, .setSize, .rename, .unlink: true
         case .sync, .syncDirectory, .replaceContents, .corrupt: false
         }
     }
@@ -26,7 +27,9 @@ enum DiskOperation: Sendable {
     var onlyRemovesStates: Bool {
         switch self {
         case .sync, .syncDirectory: true
-        case .create, .createDirectory, .write, .setSize, .rename, .unlink, .replaceContents, .corrupt: false
+        case .create, .createDirectory, .removeDirectory, .write, .setSize, .rename, .unlink, .replaceContents,
+            .corrupt:
+            false
         }
     }
 }
@@ -39,6 +42,7 @@ extension DiskModel {
         switch operation {
         case .create(let path): _ = try create(path)
         case .createDirectory(let path): try createDirectory(path)
+        case .removeDirectory(let path): try removeDirectory(path)
         case .write(let file, let offset, let bytes): bytes.withUnsafeBytes { write(file, at: offset, $0) }
         case .setSize(let file, let size, let allocating): setSize(file, size, allocating: allocating)
         case .sync(let file): sync(file)
@@ -55,10 +59,10 @@ extension DiskModel {
         guard let (parent, name) = DiskPath.split(DiskPath.canonical(path)) else {
             throw StorageError(.write, path, errno: ErrorNumber.isDirectory)
         }
-        try plantDirectories(parent)
+        let directory = try plantDirectories(parent, for: path)
         let content = FileContent(bytes)
         let node = FileNode(durable: content, allocated: FileNode.roundUp(content.size, to: sectorSize))
-        switch directories[parent]?.entries[name] {
+        switch directories[directory]?.entries[name] {
         case .directory: throw StorageError(.write, path, errno: ErrorNumber.isDirectory)
         case .file(let old): files[old]?.isLinked = false
         case nil: break
@@ -66,8 +70,8 @@ extension DiskModel {
         let id = nextSequence()
         files[id] = node
         // Changes of names still pending must not bring an older file back over this one.
-        _ = directories[parent]?.makeDurable(through: .max)
-        directories[parent]?.plant(.init(name: name, entry: .file(id)))
+        _ = directories[directory]?.makeDurable(through: .max)
+        directories[directory]?.plant(.init(name: name, entry: .file(id)))
         dropUnreachable()
     }
 
@@ -79,13 +83,18 @@ extension DiskModel {
         files[id]?.corrupt(at: offset, xor: mask, sectorSize: sectorSize)
     }
 
-    private mutating func plantDirectories(_ path: String) throws(StorageError) {
-        guard directories[path] == nil, let (parent, name) = DiskPath.split(path) else { return }
-        try plantDirectories(parent)
+    /// The directory of a canonical path, made durably with those above it if it is missing.
+    private mutating func plantDirectories(_ canonical: String, for path: String) throws(StorageError) -> Int {
+        if let id = directoryIDs[canonical] { return id }
+        guard let (above, name) = DiskPath.split(canonical) else { return Self.root }
+        let parent = try plantDirectories(above, for: path)
         guard directories[parent]?.entries[name] == nil else {
             throw StorageError(.write, path, errno: ErrorNumber.notDirectory)
         }
-        directories[path] = DirectoryNode()
-        directories[parent]?.plant(.init(name: name, entry: .directory))
+        let id = nextSequence()
+        directories[id] = DirectoryNode(place: .init(parent: parent, name: name))
+        directories[parent]?.plant(.init(name: name, entry: .directory(id)))
+        findPaths()
+        return id
     }
 }

@@ -4,7 +4,7 @@
 struct FileContent: Sendable {
     static let pageSize = 4096
     /// 16 GiB; keeps a wrong size from taking the memory of the machine.
-    static let sizeLimit = 1 << 34
+    static let sizeLimit = Int(clamping: UInt64(1) << 34)
     private static let zeroPage = [UInt8](repeating: 0, count: pageSize)
 
     private(set) var pages: [[UInt8]] = []

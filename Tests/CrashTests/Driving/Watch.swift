@@ -84,6 +84,12 @@ struct WatchedStorage: Storage {
     let base: any Storage
     let watch: Watch
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: making).map { WatchedStorage(base: $0, watch: watch) }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {

@@ -223,6 +223,12 @@ private struct SpoilingStorage: Storage {
     let base: any Storage
     init(_ base: any Storage) { self.base = base }
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: making).map { SpoilingStorage($0) }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile {

@@ -36,6 +36,7 @@ import WalSimulation
         if !hasFired { #expect(thrown == nil, "\(note): \(String(describing: thrown))") }
         if let thrown { #expect(thrown is WalError, "\(note): \(thrown)") }
         plan.clear()
+        if kind.isRefusal { #expect(ledger.store?.failure == nil, "\(note): \(String(describing: thrown))") }
         try checkUsableOrFailed(ledger, thrown, note)
         ledger.abandon()
         #expect(!(try disk.backend.isLocked("/log/LOCK")), "\(note): the lock is held")
@@ -68,6 +69,9 @@ import WalSimulation
         }
         if !store.options.readOnly {
             do {
+                try store.finishCut()
+                try store.removeLeftovers()
+                #expect(store.leftoverCount == 0, "\(note)")
                 try ledger.append()
                 try ledger.sync()
                 try ledger.maintain()
@@ -80,7 +84,7 @@ import WalSimulation
         #expect(outcome.events.keys.max() == store.writtenLSN, "\(note)")
     }
 
-    private func checkReopened(_ disk: SimulatedDisk, _ ledger: FaultLedger, _ note: String) throws {
+    func checkReopened(_ disk: SimulatedDisk, _ ledger: FaultLedger, _ note: String) throws {
         let recovery = ledger.scenario.recovery
         let log = try StoreSample.open(disk, seed: 21) {
             $0.recovery = recovery

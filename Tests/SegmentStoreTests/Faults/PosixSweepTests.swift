@@ -29,6 +29,7 @@ import WalSimulation
         let failure = -ErrorNumber.interrupted
         var calls = live
         calls.open = { interrupts() ? failure : live.open($0, $1, $2) }
+        calls.openAt = { interrupts() ? failure : live.openAt($0, $1, $2, $3) }
         calls.pread = { number, buffer, offset in
             if interrupts() { return Int(failure) }
             return live.pread(
@@ -44,12 +45,15 @@ import WalSimulation
         calls.truncate = { interrupts() ? failure : live.truncate($0, $1) }
         calls.allocate = { interrupts() ? failure : live.allocate($0, $1, $2) }
         calls.status = { interrupts() ? failure : live.status($0, &$1) }
-        calls.statusAtPath = { interrupts() ? failure : live.statusAtPath($0, &$1) }
+        calls.statusAt = { interrupts() ? failure : live.statusAt($0, $1, &$2) }
+        calls.statusFollowingLinks = { interrupts() ? failure : live.statusFollowingLinks($0, &$1) }
         calls.map = { interrupts() ? failure : live.map($0, $1, &$2) }
         calls.flock = { interrupts() ? failure : live.flock($0, $1) }
-        calls.rename = { interrupts() ? failure : live.rename($0, $1) }
-        calls.unlink = { interrupts() ? failure : live.unlink($0) }
+        calls.renameAt = { interrupts() ? failure : live.renameAt($0, $1, $2, $3) }
+        calls.unlinkAt = { interrupts() ? failure : live.unlinkAt($0, $1) }
         calls.makeDirectory = { interrupts() ? failure : live.makeDirectory($0, $1) }
+        calls.makeDirectoryAt = { interrupts() ? failure : live.makeDirectoryAt($0, $1, $2) }
+        calls.removeDirectory = { interrupts() ? failure : live.removeDirectory($0) }
         calls.list = { interrupts() ? failure : live.list($0, &$1) }
         calls.nextData = { interrupts() ? failure : live.nextData($0, $1, &$2) }
         return calls

@@ -13,7 +13,7 @@ struct ConfinementTests {
     init() throws {
         outside = try TemporaryDirectory()
         log = try TemporaryDirectory()
-        storage = PosixStorage().confined(to: log.path, mode: nil)
+        storage = try pinned(log.path, mode: nil)
         try Data("theirs".utf8).write(to: URL(fileURLWithPath: outside.file("victim")))
     }
 
@@ -83,7 +83,7 @@ struct ConfinementTests {
     @Test("the directory itself may be a link, since its path is the user's own")
     func linkedRoot() throws {
         try link("link", to: outside.path)
-        let storage = PosixStorage().confined(to: log.file("link"), mode: nil)
+        let storage = try pinned(log.file("link"), mode: nil)
         try storage.create(log.file("link/new")).close()
         #expect(try storage.list(log.file("link")).sorted() == ["new", "victim"])
     }
@@ -114,7 +114,7 @@ struct ConfinementTests {
     /// What this process's umask leaves of permissions.
     private func unmasked(_ mode: UInt32) throws -> Int {
         let path = log.file("umask")
-        try PosixStorage().confined(to: log.path, mode: 0o666).create(path).close()
+        try pinned(log.path, mode: 0o666).create(path).close()
         let left = try self.mode(path) | 0o111
         try storage.unlink(path)
         return Int(mode) & (left | (left & 0o444) >> 2)
@@ -128,7 +128,7 @@ struct ConfinementTests {
         #expect(try mode(log.file("a")) == unmasked(0o600))
         #expect(try mode(log.file("b")) == unmasked(0o600))
         #expect(try mode(log.file("c")) == unmasked(0o700))
-        let shared = PosixStorage().confined(to: log.path, mode: 0o640)
+        let shared = try pinned(log.path, mode: 0o640)
         try shared.create(log.file("d")).close()
         try shared.createDirectory(log.file("e"))
         #expect(try mode(log.file("d")) == unmasked(0o640))
@@ -137,8 +137,12 @@ struct ConfinementTests {
 
     @Test("what is added to a log has the permissions that the log has")
     func inheritedMode() throws {
-        try PosixStorage().confined(to: log.path, mode: 0o644).create(log.file("LOG")).close()
-        try PosixStorage().confined(to: log.path, mode: nil).create(log.file("a")).close()
+        try pinned(log.path, mode: 0o644).create(log.file("LOG")).close()
+        try pinned(log.path, mode: nil).create(log.file("a")).close()
         #expect(try mode(log.file("a")) == unmasked(0o644))
     }
+}
+
+private func pinned(_ path: String, mode: UInt32?) throws -> any Storage {
+    try PosixStorage().pinned(to: DirectoryPath(path), mode: mode, making: false).files
 }

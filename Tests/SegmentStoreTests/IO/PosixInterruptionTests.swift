@@ -1,3 +1,4 @@
+import Foundation
 import SegmentStore
 import Synchronization
 import Testing
@@ -29,8 +30,13 @@ struct PosixInterruptionTests {
     @Test("every call goes on after signals interrupt it")
     func interruptions() throws {
         let interrupter = Interrupter()
-        let storage = PosixStorage(calls: interrupted(by: interrupter))
-        let path = directory.file("a")
+        let pinned = try PosixStorage(calls: interrupted(by: interrupter))
+            .pinned(to: DirectoryPath(directory.file("log")), mode: nil, making: true)
+        let storage = pinned.files
+        func inLog(_ name: String) -> String { directory.file("log/" + name) }
+        #expect(pinned.isMade)
+        try pinned.directory.syncParent()
+        let path = inLog("a")
         let file = try storage.create(path)
         try file.allocate(100)
         try file.write(at: 0, [1, 2, 3])
@@ -40,19 +46,26 @@ struct PosixInterruptionTests {
         #expect(try file.size() == 3)
         #expect(try file.nextData(at: 0)?.lowerBound == 0)
         #expect(Array(try file.map(length: 3)) == [1, 2, 3])
-        try storage.rename(path, to: directory.file("b"))
-        try storage.createDirectory(directory.file("d"))
-        try storage.syncDirectory(directory.path)
-        let lock = try storage.lock(directory.file("b"))
+        try storage.rename(path, to: inLog("b"))
+        try storage.createDirectory(inLog("d"))
+        try storage.syncDirectory(directory.file("log"))
+        let lock = try storage.lock(inLog("b"))
         #expect(try lock.isCurrent())
-        #expect(try storage.isLocked(directory.file("b")))
+        #expect(try storage.isLocked(inLog("b")))
         try lock.release()
-        #expect(try storage.list(directory.path).sorted() == ["b", "d"])
-        try storage.unlink(directory.file("b"))
+        #expect(try storage.list(directory.file("log")).sorted() == ["b", "d"])
+        try storage.unlink(inLog("b"))
+        #expect(try pinned.directory.whereabouts() == .inPlace)
+        #expect(failure { try storage.open(inLog("d/none"), .readOnly) }?.isNotFound == true)
+        try FileManager.default.removeItem(atPath: inLog("d"))
+        try pinned.directory.remove()
+        #expect(try pinned.directory.whereabouts() == .removed)
         #expect(
             interrupter.names == [
-                "open", "pread", "pwrite", "syncData", "syncAll", "truncate", "allocate", "status", "statusAtPath",
-                "map", "flock", "rename", "unlink", "makeDirectory", "list", "nextData",
+                "open", "openAt", "pread", "pwrite", "syncData", "syncAll", "truncate", "allocate", "status",
+                "statusAt",
+                "statusFollowingLinks", "map", "flock", "renameAt", "unlinkAt", "makeDirectory", "makeDirectoryAt",
+                "removeDirectory", "list", "nextData",
             ])
     }
 
@@ -122,6 +135,7 @@ struct PosixInterruptionTests {
         let failure = -ErrorNumber.interrupted
         var calls = live
         calls.open = { interrupter.interrupts("open") ? failure : live.open($0, $1, $2) }
+        calls.openAt = { interrupter.interrupts("openAt") ? failure : live.openAt($0, $1, $2, $3) }
         calls.pread = { interrupter.interrupts("pread") ? Int(failure) : live.pread($0, $1, $2) }
         calls.pwrite = { interrupter.interrupts("pwrite") ? Int(failure) : live.pwrite($0, $1, $2) }
         calls.syncData = { interrupter.interrupts("syncData") ? failure : live.syncData($0) }
@@ -129,12 +143,19 @@ struct PosixInterruptionTests {
         calls.truncate = { interrupter.interrupts("truncate") ? failure : live.truncate($0, $1) }
         calls.allocate = { interrupter.interrupts("allocate") ? failure : live.allocate($0, $1, $2) }
         calls.status = { interrupter.interrupts("status") ? failure : live.status($0, &$1) }
-        calls.statusAtPath = { interrupter.interrupts("statusAtPath") ? failure : live.statusAtPath($0, &$1) }
+        calls.statusAt = { interrupter.interrupts("statusAt") ? failure : live.statusAt($0, $1, &$2) }
+        calls.statusFollowingLinks = {
+            interrupter.interrupts("statusFollowingLinks") ? failure : live.statusFollowingLinks($0, &$1)
+        }
         calls.map = { interrupter.interrupts("map") ? failure : live.map($0, $1, &$2) }
         calls.flock = { interrupter.interrupts("flock") ? failure : live.flock($0, $1) }
-        calls.rename = { interrupter.interrupts("rename") ? failure : live.rename($0, $1) }
-        calls.unlink = { interrupter.interrupts("unlink") ? failure : live.unlink($0) }
+        calls.renameAt = { interrupter.interrupts("renameAt") ? failure : live.renameAt($0, $1, $2, $3) }
+        calls.unlinkAt = { interrupter.interrupts("unlinkAt") ? failure : live.unlinkAt($0, $1) }
         calls.makeDirectory = { interrupter.interrupts("makeDirectory") ? failure : live.makeDirectory($0, $1) }
+        calls.makeDirectoryAt = {
+            interrupter.interrupts("makeDirectoryAt") ? failure : live.makeDirectoryAt($0, $1, $2)
+        }
+        calls.removeDirectory = { interrupter.interrupts("removeDirectory") ? failure : live.removeDirectory($0) }
         calls.nextData = { interrupter.interrupts("nextData") ? failure : live.nextData($0, $1, &$2) }
         calls.list = { number, names in
             // A listing may be interrupted after it has found some names.

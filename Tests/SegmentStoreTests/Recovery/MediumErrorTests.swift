@@ -81,6 +81,12 @@ private struct BadPageStorage: Storage {
     let base: any Storage
     let bad: [String: Range<UInt64>]
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: making).map { BadPageStorage(base: $0, bad: bad) }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile { try base.create(path) }

@@ -10,20 +10,23 @@ import WalSimulation
 
     /// Opens for repair and checks all that a repair promises.
     private func repair(
-        _ disk: SimulatedDisk, keeping kept: [UInt64: [UInt8]], firstLSN: UInt64 = 1, _ note: String,
+        _ disk: SimulatedDisk, keeping kept: [UInt64: [UInt8]], firstLSN: UInt64 = 1, side: RecoveryKeep? = nil,
+        setsAside: Bool = true, _ note: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let epoch = try epoch(disk)
         let log = try StoreSample.open(disk) {
             $0.recovery = .pointInTime
             $0.deepRecovery = true
+            $0.keep = side
         }
         let last = max(kept.keys.max() ?? 0, firstLSN - 1)
         let report = log.store.report
         #expect(report.outcome == .pointInTime, "\(note)", sourceLocation: sourceLocation)
         #expect(report.damage != nil, "\(note)", sourceLocation: sourceLocation)
         #expect(report.epoch > epoch, "\(note)", sourceLocation: sourceLocation)
-        #expect(!report.quarantined.isEmpty, "\(note)", sourceLocation: sourceLocation)
+        #expect(report.quarantined.isEmpty == !setsAside, "\(note)", sourceLocation: sourceLocation)
+        #expect(!report.lost.isEmpty, "\(note)", sourceLocation: sourceLocation)
         for name in report.quarantined {
             #expect(
                 disk.contents(of: "/log/quarantine/" + name)?.isEmpty == false, "\(note): \(name)",
@@ -67,21 +70,118 @@ import WalSimulation
                 // Nothing vouches for the last commit of a log that was not closed, but for its header block.
                 if ending == .synced, base == sample.bases.last, offset != 60 { continue }
                 let disk = sample.disk { $0.corrupt(path, at: offset, xor: 0x20) }
-                try repair(disk, keeping: sample.events.filter { $0.key < lost }, "base \(base) offset \(offset)")
+                // Where nothing comes before it, the next segment becomes the first one.
+                if lost == 1 {
+                    try repair(
+                        disk, keeping: sample.events.filter { $0.key > 3 }, firstLSN: 4, "base 1 offset \(offset)")
+                } else {
+                    try repair(disk, keeping: sample.events.filter { $0.key < lost }, "base \(base) offset \(offset)")
+                }
                 #expect(!quarantined(disk).isEmpty)
             }
         }
     }
 
-    @Test func aMissingSegmentCutsTheLogBeforeItAndKeepsTheRestInQuarantine() throws {
-        let sample = try StoreSample(segments: 4, ending: .synced)
-        for base in sample.bases.dropLast() {
-            let disk = try sample.without(StoreSample.path(base: base))
-            try repair(disk, keeping: sample.events.filter { $0.key < base }, "base \(base)")
-            let later = sample.bases.filter { $0 > base }.map { sample.bytes(StoreSample.path(base: $0)) }
-            let kept = quarantined(disk).compactMap { disk.contents(of: $0) }
-            for bytes in later { #expect(kept.contains(bytes), "base \(base): a segment is lost") }
+    @Test(arguments: [StoreSample.Ending.closed, .synced])
+    func `With newer kept the log begins behind the damage, or is cut where nothing lies behind it`(
+        ending: StoreSample.Ending
+    ) throws {
+        let sample = try StoreSample(segments: 4, ending: ending)
+        for base in sample.bases {
+            for offset in [60, 4200, 4968] {
+                if ending == .synced, base == sample.bases.last, offset != 60 { continue }
+                let disk = sample.disk { $0.corrupt(StoreSample.path(base: base), at: offset, xor: 0x20) }
+                let note = "base \(base) offset \(offset)"
+                if base == sample.bases.last {
+                    let lost = offset == 4968 ? base + 1 : base
+                    try repair(disk, keeping: sample.events.filter { $0.key < lost }, side: .newer, note)
+                } else {
+                    let kept = sample.events.filter { $0.key >= base + 3 }
+                    try repair(disk, keeping: kept, firstLSN: base + 3, side: .newer, note)
+                }
+            }
         }
+    }
+
+    /// Bytes of segments that must be in quarantine after a repair.
+    private func expectAside(_ sample: StoreSample, _ bases: [UInt64], _ disk: SimulatedDisk, _ note: String) {
+        let kept = quarantined(disk).compactMap { disk.contents(of: $0) }
+        for base in bases {
+            #expect(kept.contains(sample.bytes(StoreSample.path(base: base))), "\(note): a segment is lost")
+        }
+    }
+
+    @Test(arguments: [StoreSample.Ending.closed, .synced])
+    func `A segment missing in the middle is refused without a word which side is kept`(
+        ending: StoreSample.Ending
+    ) throws {
+        let sample = try StoreSample(segments: 4, ending: ending)
+        for base in sample.bases.dropFirst().dropLast() {
+            let disk = try sample.without(StoreSample.path(base: base))
+            let before = disk.fingerprint()
+            for mode in [RecoveryMode.strict, .pointInTime] {
+                let error = StoreSample.failureOfOpen(disk) { $0.recovery = mode }
+                #expect(error?.code == .missingSegment && error?.path == StoreSample.path(base: base), "base \(base)")
+                #expect(error?.lsns == LSN(base)...LSN(base + 2), "base \(base)")
+                #expect(error?.message.contains("--keep") == true, "base \(base)")
+            }
+            #expect(disk.fingerprint() == before)
+            let older = SimulatedDisk(startingFrom: disk)
+            try repair(older, keeping: sample.events.filter { $0.key < base }, side: .older, "older, base \(base)")
+            expectAside(sample, sample.bases.filter { $0 > base }, older, "older, base \(base)")
+            let kept = sample.events.filter { $0.key > base + 2 }
+            let newer = SimulatedDisk(startingFrom: disk)
+            try repair(newer, keeping: kept, firstLSN: base + 3, side: .newer, "newer, base \(base)")
+            expectAside(sample, sample.bases.filter { $0 < base }, newer, "newer, base \(base)")
+        }
+    }
+
+    @Test(arguments: [StoreSample.Ending.closed, .synced])
+    func `Segments missing at the front move the low mark, and LSNs go on`(ending: StoreSample.Ending) throws {
+        let sample = try StoreSample(segments: 4, ending: ending)
+        for count in 1...3 {
+            let disk = try sample.disk { disk in
+                for base in sample.bases.prefix(count) { try disk.backend.unlink(StoreSample.path(base: base)) }
+            }
+            let first = sample.bases[count]
+            let error = StoreSample.failureOfOpen(disk)
+            #expect(error?.code == .missingSegment && error?.lsns?.lowerBound == 1, "\(count) missing")
+            let note = "\(count) missing"
+            for side in [RecoveryKeep?.none, .older, .newer] {
+                let copy = SimulatedDisk(startingFrom: disk)
+                let kept = sample.events.filter { $0.key >= first }
+                try repair(copy, keeping: kept, firstLSN: first, side: side, setsAside: false, note)
+            }
+        }
+    }
+
+    @Test func `Where no segment is left the log goes on behind all that it had`() throws {
+        let sample = try StoreSample(segments: 3, ending: .closed)
+        let disk = try sample.disk { disk in
+            for base in sample.bases { try disk.backend.unlink(StoreSample.path(base: base)) }
+        }
+        #expect(StoreSample.failureOfOpen(disk)?.code == .missingSegment)
+        try repair(disk, keeping: [:], firstLSN: 10, setsAside: false, "all missing")
+    }
+
+    @Test func `Of several holes each is told, and the newest part is kept on request`() throws {
+        let sample = try StoreSample(segments: 7, ending: .closed)
+        let disk = try sample.disk { disk in
+            for base in [UInt64(1), 7, 13] { try disk.backend.unlink(StoreSample.path(base: base)) }
+        }
+        let newer = SimulatedDisk(startingFrom: disk)
+        try repair(newer, keeping: sample.events.filter { $0.key >= 16 }, firstLSN: 16, side: .newer, "newer")
+        expectAside(sample, [4, 10], newer, "newer")
+        let older = SimulatedDisk(startingFrom: disk)
+        try repair(
+            older, keeping: sample.events.filter { (4...6).contains($0.key) }, firstLSN: 4, side: .older, "older")
+        expectAside(sample, [10, 16, 19], older, "older")
+        let report = try LogStore.verify(
+            "/log", options: StoreHarness.smallSegments, environment: StoreHarness.environment(disk), progress: nil)
+        let missing = report.findings.filter { $0.error.code == .missingSegment }
+        #expect(missing.map(\.error.lsns) == [7...9, 13...15, 1...3], "\(report.findings)")
+        #expect(missing.map(\.error.path) == [7, 13, 1].map { StoreSample.path(base: $0) })
+        #expect(report.findings.count == 3 && report.eventCount == 12, "\(report)")
     }
 
     @Test func damageBelowTheLowMarkDoesNotMoveTheLogBehindItsOwnStart() throws {
@@ -94,7 +194,7 @@ import WalSimulation
         for (offset, note) in [(60, "header"), (4096 + 3 * 768 + 70, "LSN 10")] {
             let copy = SimulatedDisk(startingFrom: disk)
             copy.corrupt(StoreSample.path(base: 7), at: offset, xor: 1)
-            try repair(copy, keeping: [:], firstLSN: 10, note)
+            try repair(copy, keeping: sample.events.filter { $0.key > 12 }, firstLSN: 13, note)
         }
     }
 
@@ -174,7 +274,8 @@ import WalSimulation
         for (base, offset) in [(UInt64(1), 60), (4, 4968), (4, 60), (10, 4200)] {
             let damaged = sample.disk { $0.corrupt(StoreSample.path(base: base), at: offset, xor: 1) }
             let lost = offset == 60 || offset == 4200 ? base : base + 1
-            let kept = sample.events.filter { $0.key < lost }
+            // Where nothing comes before it, the next segment becomes the first one.
+            let kept = sample.events.filter { lost == 1 ? $0.key > 3 : $0.key < lost }
             var occurrence = 1
             while true {
                 let disk = SimulatedDisk(startingFrom: damaged)

@@ -1,5 +1,6 @@
 import SegmentStore
 import Testing
+import WalPlatform
 import WalSimulation
 
 /// Found by crash exploration: truncations that meet a roll which the superblock has not heard of.
@@ -57,5 +58,63 @@ import WalSimulation
         try log.store.abandon()
         let again = try StoreHarness(disk, seed: 2)
         #expect(again.store.firstLSN == 4 && again.store.writtenLSN == 4)
+    }
+
+    /// The low mark is at the first LSN of the new segment, and the old one still there: whatever else goes, checkpoints lose
+    /// nothing more by it, and the range of what they lose is empty.
+    @Test(arguments: [false, true])
+    func `Retention drops a segment that was kept below the low mark`(overridesCheckpoints: Bool) throws {
+        let disk = SimulatedDisk()
+        let log = try openWithEvents(disk)
+        for (name, lsn) in [("first", 1), ("last", 3)] as [(String, UInt64)] {
+            try log.store.setCheckpoint(name, at: try log.store.position(of: lsn), state: nil)
+        }
+        try log.store.truncate(before: 4)
+        #expect(try log.store.rotate())
+        #expect(try log.store.segments().count == 2)
+        let policy = Retention(maxSegments: 1, overridesCheckpoints: overridesCheckpoints)
+        let plan = try log.store.retentionPlan(policy)
+        let report = try log.store.applyRetention(policy)
+        #expect(plan == report)
+        #expect(report.passed.isEmpty)
+        #expect(report.firstLSN == 4)
+        #expect(try log.store.segments().count == 1)
+        try log.store.closeCleanly()
+        let again = try StoreHarness(disk, seed: 2)
+        #expect(again.store.firstLSN == 4 && again.store.writtenLSN == 3)
+    }
+
+    /// The same where the removal itself failed half-way.
+    @Test func `Retention goes on where a truncation failed`() throws {
+        for occurrence in 1...12 {
+            let disk = SimulatedDisk()
+            let plan = FaultPlan()
+            let log = try StoreHarness(storage: FaultStorage(disk.backend, plan: plan))
+            for _ in 0..<4 {
+                try log.append([[UInt8](repeating: 7, count: 100)])
+                #expect(try log.store.rotate())
+            }
+            try log.append([[8]])
+            try log.store.sync()
+            try log.store.setCheckpoint("a", at: try log.store.position(of: 1), state: nil)
+            let policy = Retention(maxSegments: 1, overridesCheckpoints: true)
+            plan.add(
+                Fault(
+                    operations: [.unlink, .syncDirectory, .write, .sync], occurrence: occurrence,
+                    errno: ErrorNumber.noSpace))
+            do { try log.store.truncate(before: 4) } catch {}
+            plan.clear()
+            do throws(WalError) {
+                let report = try log.store.applyRetention(policy)
+                for passed in report.passed { #expect(passed.lost.upperBound < report.firstLSN) }
+            } catch {
+                #expect(error.code == .failed)
+            }
+            _ = try? log.store.retentionPlan(policy)
+            try log.store.abandon()
+            let again = try StoreHarness(disk, seed: 2)
+            _ = try again.store.applyRetention(policy)
+            #expect(again.store.writtenLSN == 5)
+        }
     }
 }

@@ -21,6 +21,13 @@ final class MeddlingStorage: Storage {
         return try base.open(path, access)
     }
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        // Its directory is never moved: the files are found by their paths.
+        try base.pinned(to: path, mode: mode, making: making).map { _ in self }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile { try base.create(path) }

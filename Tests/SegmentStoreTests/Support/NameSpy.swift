@@ -13,6 +13,13 @@ final class NameSpy: Storage {
 
     private func note(_ paths: String...) { changed.withLock { $0 += paths } }
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        // Its directory is never moved: the files are found by their paths.
+        try base.pinned(to: path, mode: mode, making: making).map { _ in self }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: directory) }
 
     func createDirectory(_ path: String) throws(StorageError) {

@@ -7,6 +7,13 @@ struct RootedStorage: Storage {
     let base: any Storage
     let root: String
 
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        let pinned = try base.pinned(to: DirectoryPath(root + path.description), mode: mode, making: making)
+        return pinned.map { RootedStorage(base: $0, root: root) }
+    }
+
     func names(in directory: String) throws(StorageError) -> DirectoryNames { try base.names(in: root + directory) }
     func createDirectory(_ path: String) throws(StorageError) { try base.createDirectory(root + path) }
     func create(_ path: String) throws(StorageError) -> any StorageFile { try base.create(root + path) }

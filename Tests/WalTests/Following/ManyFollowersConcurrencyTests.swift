@@ -191,6 +191,50 @@ struct ManyFollowersConcurrencyTests {
         #expect(disk.openHandles == 0)
     }
 
+    @Test("So does each that follows the log of another process", .hangGuard)
+    func otherProcess() async throws {
+        let disk = SimulatedDisk()
+        let options = testOptions(disk.storage, segmentSize: 32 << 10)
+        let writer = try await WriteAheadLog.open(at: "/other", options: options)
+        try await writer.appendDurably(Self.payload(1))
+        var reading = options
+        reading.readOnly = true
+        reading.pollInterval = .milliseconds(1)...(.milliseconds(5))
+        let log = try await WriteAheadLog.open(at: "/other", options: reading)
+        let seen = Shared(0)
+        let wrong = Shared<[String]>([])
+        let tasks = (0..<100).map { _ in
+            Task {
+                var next = 1
+                do {
+                    for try await event in log.events(from: 1, delivering: .written) {
+                        if event.lsn.rawValue != UInt64(next) || event.payload != Self.payload(next) {
+                            wrong.update { $0.append("\(event.lsn) instead of \(next)") }
+                        }
+                        next += 1
+                        seen.update { $0 += 1 }
+                        if next > 400 { return }
+                    }
+                } catch {
+                    wrong.update { $0.append("\(error)") }
+                }
+            }
+        }
+        for number in 2...400 {
+            try await writer.append(Self.payload(number))
+            if number % 40 == 0 { try await writer.sync() }
+            if number % 90 == 0 { try await writer.rotate() }
+            if number % 100 == 0 { try await eventually { seen.value >= (number - 50) * 100 || !wrong.value.isEmpty } }
+        }
+        try await writer.sync()
+        for task in tasks { await task.value }
+        #expect(wrong.value == [])
+        #expect(log.stats().followers == 0)
+        try await log.close()
+        try await writer.shutdown()
+        #expect(disk.openHandles == 0)
+    }
+
     @Test(
         "Each gets every event once and in order, whatever is appended, cut, rolled and dropped meanwhile", .hangGuard,
         arguments: [Delivery.durable, .written])

@@ -9,12 +9,23 @@ import Musl
 import Darwin
 #endif
 
+/// Has the runtime make the types that children use to look at a log. It makes them under locks, which a thread that the child
+/// doesn't have may hold at the fork; those that are made are found without one.
+private func makeWhatChildrenUse() throws {
+    let thread = try TaskThread.start()
+    let found = Shared<[String]?>(nil)
+    _ = thread.begin { found.value = [] }
+    waitUntil { found.value != nil }
+    thread.end()
+}
+
 /// Runs `body` in a forked child of this process and returns the lines that it reports.
 ///
 /// Swift hides `fork`, for good reasons: it is looked up. A child that hangs is ended by its alarm, which is an error here.
 func inForkedChild(_ body: () -> [String]) throws -> [String] {
     typealias Fork = @convention(c) () -> Int32
     let fork = unsafeBitCast(try #require(dlsym(dlopen(nil, RTLD_NOW), "fork")), to: Fork.self)
+    try makeWhatChildrenUse()
     var ends: [Int32] = [-1, -1]
     try #require(pipe(&ends) == 0)
     let child = fork()

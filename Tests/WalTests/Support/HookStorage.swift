@@ -28,11 +28,22 @@ struct HookStorage: Storage {
 
     let base: any Storage
     let hook: Hook
-    private let names = FileNames()
+    private let names: FileNames
 
     init(base: any Storage, hook: @escaping Hook) {
+        self.init(base: base, names: FileNames(), hook: hook)
+    }
+
+    private init(base: any Storage, names: FileNames, hook: @escaping Hook) {
         self.base = base
+        self.names = names
         self.hook = hook
+    }
+
+    func pinned(
+        to path: DirectoryPath, mode: UInt32?, making: Bool
+    ) throws(StorageError) -> PinnedStorage {
+        try base.pinned(to: path, mode: mode, making: making).map { HookStorage(base: $0, names: names, hook: hook) }
     }
 
     func names(in directory: String) throws(StorageError) -> DirectoryNames {

@@ -30,6 +30,16 @@ final class Life: Sendable {
         now = Mutex(Now(generation: try arguments.number("generation"), log: nil))
     }
 
+    /// Closes the log; what it had not yet written goes.
+    private func closes() -> Bool {
+        do {
+            try log().close()
+            return true
+        } catch {
+            return (error as? WalError)?.code == .discarded
+        }
+    }
+
     /// Runs it to its end and returns the exit code.
     func run(life: UInt64, checkpoint: UInt64) -> CInt {
         var writer = LifeWriter(
@@ -50,7 +60,7 @@ final class Life: Sendable {
                 report(Mark(.failed))
                 if error.code == .diskFull, stepsLeft > 0, (try? writer.makeRoom(log())) != nil { continue }
                 // A log that failed is opened again, in the same boot, where the page cache shows what the disk lacks.
-                guard reopens, stepsLeft > 0, (try? log().close()) != nil else { return Child.Ending.stopped }
+                guard reopens, stepsLeft > 0, closes() else { return Child.Ending.stopped }
                 stepsLeft -= 1
             } catch {
                 complain("\(error)")

@@ -175,7 +175,10 @@ struct LifeWriter {
             try log.shutdown()
             life.report(Mark(.durable, generation: generation, newest.rawValue))
         } else {
-            try log.close()
+            do throws(WalError) { try log.close() } catch {
+                // What was not yet written is meant to go.
+                if error.code != .discarded { throw error }
+            }
             life.report(Mark(.written, generation: generation, log.lastLSN.rawValue))
         }
         try life.open()

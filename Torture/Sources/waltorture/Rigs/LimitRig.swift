@@ -75,7 +75,7 @@ struct LimitRig {
             try writer.append(events: 5000)
             try writer.readAll()
         } catch let error as WalError {
-            let expected: [WalError.Code] = [.tooManyOpenFiles, .io, .failed, .diskFull, .noThread]
+            let expected: [WalError.Code] = [.tooManyOpenFiles, .unavailable, .io, .failed, .diskFull, .noThread]
             complain("\(error)")
             return expected.contains(error.code) ? Child.Ending.done : Child.Ending.violated
         }
