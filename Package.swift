@@ -86,7 +86,8 @@ let package = Package(
             path: "Tests/FuzzTargets", swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
-            name: "WalctlTests", dependencies: ["walctl", "OrderService", "Wal"], exclude: ["Golden"], swiftSettings: settings),
+            name: "WalctlTests", dependencies: ["walctl", "OrderService", "Wal"], exclude: ["Golden"],
+            swiftSettings: settings),
         .testTarget(name: "WalPlatformTests", dependencies: ["WalPlatform"], swiftSettings: settings),
         .testTarget(
             name: "SegmentStoreTests", dependencies: ["SegmentStore", "WalPlatform", "WalSimulation"],

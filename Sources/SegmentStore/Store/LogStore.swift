@@ -91,9 +91,6 @@ package final class LogStore: Sendable {
     /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
     let hasMovedUnheard = Atomic<Bool>(false)
 
-    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
-    let hasMovedUnheard = Atomic<Bool>(false)
-
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
     let durable: Atomic<UInt64>
