@@ -151,15 +151,23 @@ struct Append: ParsableCommand {
 
     /// After an error: keeps what was accepted, says how much that is, and passes the error on.
     private func stop(_ log: WriteAheadLog, after error: any Error, appended: AppendSummary) throws -> Never {
-        var durable = log.durableLSN
         do {
             try log.shutdown(timeout: .seconds(10))
-            durable = log.durableLSN
         } catch let failure {
             if failure != (error as? WalError) { complain(failure.description) }
-            do throws(WalError) { try log.close() } catch { complain(error.description) }
+            do {
+                try log.close()
+            } catch let failure {
+                // What is discarded the summary says.
+                if failure.code != .discarded { complain(failure.description) }
+            }
         }
-        complain("\(counted(appended.events, "event")) appended before the error; durable up to LSN \(durable)")
+        // Of a full disk some are left that were accepted and could not be written.
+        let lost = appended.lastLSN.map { $0 > log.lastLSN ? $0.rawValue - log.lastLSN.rawValue : 0 } ?? 0
+        let rest = lost == 0 ? "" : "; \(counted(lost, "event")) behind it could not be written"
+        complain(
+            "\(counted(appended.events - min(lost, appended.events), "event")) appended before the error; "
+                + "durable up to LSN \(log.durableLSN)\(rest)")
         throw error
     }
 }

@@ -67,11 +67,12 @@ final class CompressionJob {
             endOfFrames = sealed.footer.endOfFrames
             lastFrameChecksum = sealed.footer.lastFrameChecksum
             ends = sealed.blockEnds(blockSize: UInt64(max(settings.blockSize, 1)))
-            window = ByteWindow(file, limit: sealed.size)
+            window = ByteWindow(file, limit: sealed.size, gate: store.largeFrames)
             chain = FrameChain(sealed.header)
             var dictionary: [UInt8] = []
             if settings.dictionarySize > 0 {
                 dictionary = try DictionaryTrainer(window, sealed).train(settings.dictionarySize) ?? []
+                window.release()
             }
             guard let compressor = ZstdCompressor(level: settings.level, dictionary: dictionary) else {
                 throw WalError(.io, "could not compress a segment: there is no memory for it", path: path)
@@ -135,6 +136,8 @@ final class CompressionJob {
     }
 
     private func packBlock() throws(WalError) {
+        // A truncation may wait for the memory while it holds locks that are taken next.
+        defer { window.release() }
         let start = table.rawSize
         let count = Int(ends[table.blocks.count] - start)
         let bytes = try attempt("read a segment") { () throws(StorageError) in
@@ -170,7 +173,6 @@ final class CompressionJob {
             throw WalError(.io, "could not compress a segment: zstd refused a block", path: segment.path)
         }
         progress += UInt64(bytes.count)
-        window.release()
     }
 
     /// What is damaged must not get new checksums over it.

@@ -15,7 +15,7 @@ extension LogStore {
             let report = try verifier.run()
             if verifier.isOvertaken, looks < SecondLook.looksMax {
                 looks += 1
-                _ = try refresh()
+                try lookAgain()
                 continue
             }
             // What was cut meanwhile was no damage.

@@ -42,7 +42,7 @@ extension SegmentMaker {
             let window =
                 if let packed = source as? CompressedSegmentFile {
                     ByteWindow(packed, ReadAhead(spawn: nil), limit: limit)
-                } else { ByteWindow(source, limit: limit) }
+                } else { ByteWindow(source, limit: limit, gate: largeFrames) }
             var old = FrameChain(original)
             while old.nextLSN <= last {
                 let check = try old.check(window)

@@ -6,6 +6,8 @@ package struct SegmentMaker: Sendable {
     package let directory: String
     package let environment: StoreEnvironment
     package let options: StoreOptions
+    /// Waited for where a large frame is copied; nil where nothing goes on beside it.
+    var largeFrames: FairLock?
 
     package init(directory: String, environment: StoreEnvironment, options: StoreOptions) {
         storage = environment.storage

@@ -209,6 +209,9 @@ struct Verifier {
         }
         if chain.nextLSN <= last, let next, next.sequence > segment.sequence + 1 {
             add(.corruption, missing(chain.nextLSN...last))
+            try checkFooter(reader, tally, chain)
+            // What comes behind the hole continues a file that is not there.
+            return nil
         } else if chain.nextLSN <= last, next != nil {
             add(
                 .corruption,

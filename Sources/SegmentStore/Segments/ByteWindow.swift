@@ -1,4 +1,4 @@
-import WalPlatform
+package import WalPlatform
 
 /// Access to the bytes of a file up to a limit, through a map or through a buffer that is read ahead.
 ///
@@ -18,6 +18,9 @@ package final class ByteWindow {
     private static let smallRead = 16 << 10
     /// A larger buffer is given back when the frame that needed it was read.
     private static let keptMax = 4 << 20
+    /// Held while the buffer is larger than that, so that not several of a log's background steps hold a large event at once.
+    private let gate: FairLock?
+    private var holdsGate = false
 
     private let source: Source
     private var keepsRest = false
@@ -37,6 +40,7 @@ package final class ByteWindow {
     /// Reads through a map, which must span `limit`.
     package init(_ mapping: any StorageMapping, limit: UInt64) {
         source = .mapping(mapping)
+        gate = nil
         let bytes = mapping.bytes
         base = bytes.baseAddress
         self.limit = min(limit, UInt64(bytes.count))
@@ -48,7 +52,13 @@ package final class ByteWindow {
     ///   kept, and the file is read in one sequence, as the system's read-ahead likes it.
     /// - Parameter path: given where nobody shortens the file meanwhile and the limit is within it. That it ends before is an
     ///   error then, and not for the reader to draw conclusions from.
-    package init(_ file: any StorageFile, limit: UInt64, isSettled: Bool = false, reaching path: String? = nil) {
+    /// - Parameter gate: waited for where a frame needs a large buffer, and free again once that has gone: with `release`, with
+    ///   the next frames, or with the window. Whoever gives one takes no other lock meanwhile.
+    package init(
+        _ file: any StorageFile, limit: UInt64, isSettled: Bool = false, reaching path: String? = nil,
+        gate: FairLock? = nil
+    ) {
+        self.gate = gate
         self.path = path
         source = .file(file)
         base = nil
@@ -59,12 +69,14 @@ package final class ByteWindow {
     /// Reads the blocks of a compressed segment, where they are unpacked.
     init(_ file: CompressedSegmentFile, _ ahead: ReadAhead, limit: UInt64) {
         source = .blocks(file, ahead)
+        gate = nil
         base = nil
         self.limit = limit
     }
 
     deinit {
         buffer.deallocate()
+        if holdsGate { gate?.unlock() }
     }
 
     /// Whether it reads the blocks of a compressed segment.
@@ -168,7 +180,11 @@ package final class ByteWindow {
         // Never two large ones at once: what a large event took goes before the next one gets its room.
         var kept: [UInt8] = []
         if count > 0 { kept = Array(rest) }
-        buffer.deallocate()
+        freeBuffer()
+        if room > Self.keptMax, let gate {
+            gate.lock()
+            holdsGate = true
+        }
         buffer = .allocate(byteCount: room, alignment: 4096)
         if count > 0 { buffer.copyBytes(from: kept) }
     }
@@ -176,9 +192,16 @@ package final class ByteWindow {
     /// Gives back what large events took; pointers given out are no longer valid.
     func release() {
         guard buffer.count > Self.keptMax else { return }
+        freeBuffer()
+        filled = 0
+    }
+
+    private func freeBuffer() {
         buffer.deallocate()
         buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        filled = 0
+        guard holdsGate else { return }
+        holdsGate = false
+        gate?.unlock()
     }
 }
 

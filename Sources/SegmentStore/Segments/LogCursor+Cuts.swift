@@ -75,7 +75,7 @@ extension LogCursor {
         guard store.options.readOnly, let facts = headers.fileFacts(),
             facts.cutEpoch > cutEpoch || store.isOvertaken(by: facts)
         else { return false }
-        _ = try store.refresh()
+        try store.lookAgain()
         if store.catalog.withLock({ $0.cuts.generation }) != cuts { return true }
         throw WalError(
             .stalePosition, "the log was cut by its writer while it was being read; refresh and begin again",

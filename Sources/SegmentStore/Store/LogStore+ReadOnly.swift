@@ -95,14 +95,21 @@ extension LogStore {
         guard options.readOnly else { return false }
         let hasMoved: Bool
         do {
-            hasMoved = try lookAgain()
+            hasMoved = try lookAtWriter()
         } catch {
             // What has become of the directory says more than what could not be found in it.
             try checkWhereabouts()
             throw error
         }
-        if !hasMoved { try checkWhereabouts() }
-        return hasMoved
+        if hasMovedUnheard.exchange(false, ordering: .acquiringAndReleasing) || hasMoved { return true }
+        try checkWhereabouts()
+        return false
+    }
+
+    /// The same for a reader that met something which the last look does not explain: whoever refreshes next hears of it.
+    func lookAgain() throws(WalError) {
+        guard options.readOnly else { return }
+        if try lookAtWriter() { hasMovedUnheard.store(true, ordering: .releasing) }
     }
 
     /// The path may lead elsewhere, or nowhere for a while: the directory is the log.
@@ -121,7 +128,7 @@ extension LogStore {
         }
     }
 
-    private func lookAgain() throws(WalError) -> Bool {
+    private func lookAtWriter() throws(WalError) -> Bool {
         // One at a time: an older view must not replace part of a newer one.
         return try syncState.withLock { (state) throws(WalError) -> Bool in
             if let moved = refreshForward(&state) { return moved }

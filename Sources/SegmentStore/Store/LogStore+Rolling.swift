@@ -137,6 +137,8 @@ extension LogStore {
             }
             return SpareSegment(file: file, size: options.segmentSize)
         } catch {
+            // That doesn't pass, and what was written since is gone.
+            if error.problem == .directoryRemoved { throw poison(error, "prepare the next segment") }
             throw error.wal("prepare the next segment")
         }
     }

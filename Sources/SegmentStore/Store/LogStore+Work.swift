@@ -18,10 +18,10 @@ final class SegmentScan {
     fileprivate var isDamaged = false
 
     /// Through a descriptor of its own: the segment's is closed when it is truncated away.
-    init(_ segment: WritableSegment, _ storage: any Storage) throws(StorageError) {
+    init(_ segment: WritableSegment, _ storage: any Storage, gate: FairLock) throws(StorageError) {
         self.segment = segment
         file = try storage.open(segment.path, .readOnly)
-        window = ByteWindow(file, limit: segment.chain.offset, isSettled: true)
+        window = ByteWindow(file, limit: segment.chain.offset, isSettled: true, gate: gate)
         chain = FrameChain(segment.header)
         tally = SegmentTally(spacing: segment.header.indexSpacing)
     }
@@ -62,7 +62,7 @@ extension LogStore {
         } else {
             guard let next = catalog.withLock({ $0.unsealed.first { !$0.tally.isComplete } }) else { return false }
             do throws(StorageError) {
-                scan = try SegmentScan(next, storage)
+                scan = try SegmentScan(next, storage, gate: largeFrames)
             } catch {
                 // Truncated away or replaced meanwhile.
                 guard isUnsealed(next) else { return true }
@@ -95,6 +95,8 @@ extension LogStore {
     }
 
     private func advance(_ scan: SegmentScan) throws(StorageError) {
+        // A truncation may wait for the memory while it holds locks that are taken next.
+        defer { scan.window.release() }
         let end = scan.segment.chain.offset
         let stop = min(end, scan.chain.offset + Self.scanSlice)
         while scan.chain.offset < stop {

@@ -63,6 +63,8 @@ package final class LogStore: Sendable {
     package let maintenanceLock = FairLock()
     /// Held during a slice of the work that nobody else has to wait for.
     package let workLock = FairLock()
+    /// Held by the one background step that has a large event in memory. Below all other locks.
+    let largeFrames = FairLock()
     /// With `workLock` held.
     let worker = WorkState()
     /// Whether a segment was begun since the log was opened: the next may be wanted at any time.
@@ -86,6 +88,11 @@ package final class LogStore: Sendable {
 
     /// Of a log opened for reading that is damaged: all segment files, those that recovery does not come to included.
     let setAside = Guarded<(segments: [RecoveryPlan.Found], firstLSN: UInt64)>(([], 0))
+    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
+    let hasMovedUnheard = Atomic<Bool>(false)
+
+    /// Of a store opened for reading: a reader has found its end moved, and nobody who refreshes has heard of it.
+    let hasMovedUnheard = Atomic<Bool>(false)
 
     let first: Atomic<UInt64>
     let written: Atomic<UInt64>
@@ -156,7 +163,11 @@ package final class LogStore: Sendable {
     /// Whether a cut is decided and waits for `finishCut`.
     package var hasUnfinishedCut: Bool { unfinishedCut.load(ordering: .acquiring) }
 
-    var maker: SegmentMaker { SegmentMaker(directory: directory, environment: environment, options: options) }
+    var maker: SegmentMaker {
+        var maker = SegmentMaker(directory: directory, environment: environment, options: options)
+        maker.largeFrames = largeFrames
+        return maker
+    }
     var storage: any Storage { environment.storage }
     func path(_ name: String) -> String { directory + "/" + name }
 }

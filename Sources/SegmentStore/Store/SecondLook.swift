@@ -101,7 +101,7 @@ extension LogStore {
                 return try body()
             } catch {
                 guard error.mayBeOfMotion, !looks.confirms(error, under: facts) else { throw error }
-                _ = try refresh()
+                try lookAgain()
             }
         }
     }

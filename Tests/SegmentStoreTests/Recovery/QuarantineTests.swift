@@ -21,7 +21,7 @@ import WalSimulation
         let segment = root + "/" + FileNames.segment(base: 1)
         let size: UInt64 = 1 << 30
         let file = try storage.open(segment, .readWrite)
-        try file.write(at: 4096 + 1000 + 200, [0xFF])
+        try file.write(at: 4096 + 1000 + 200, [0xFE])
         try file.truncate(size)
         try file.write(at: size - 5, [1, 2, 3])
         try file.close()
@@ -46,7 +46,7 @@ import WalSimulation
         }
         #expect(dataBytes <= 4 << 20, "\(dataBytes) bytes were written")
         #expect(try copy.readBlock(at: size - 5, size: 5)?.bytes == [1, 2, 3, 0, 0])
-        #expect(try copy.readBlock(at: 5296, size: 1)?.bytes == [0xFF])
+        #expect(try copy.readBlock(at: 5296, size: 1)?.bytes == [0xFE])
         try copy.close()
     }
 
