@@ -2,7 +2,8 @@ internal import SegmentStore
 internal import WalPlatform
 
 extension WriteAheadLog {
-    /// Starts a new segment behind all that was accepted before the call, unless the newest one has no events.
+    /// Starts a new segment behind all that was accepted before the call, unless the newest one has no events or the last LSN is
+    /// used up.
     ///
     /// Blocks for writes. Syncs nothing unless the next file is not ready yet, or eight started segments wait to be
     /// synced.
