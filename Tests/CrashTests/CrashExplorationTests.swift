@@ -27,8 +27,10 @@ struct CrashExplorationTests {
     /// The rows of the recovery table that nothing came to; damage and contradiction are not among them, since no crash leaves
     /// them.
     private static func missedRows(_ coverage: RecoveryCoverage) -> [String] {
-        zip(RecoveryTable.rows, coverage.rows).filter {
-            $0.1 == 0 && $0.0.verdict != .corruption && $0.0.verdict != .contradiction
+        zip(RecoveryTable.rows, coverage.rows).filter { row, count in
+            // A reader meets a write that is under way between two calls of the writer alone.
+            let isUnderWay = row.writerIsLive == true && row.isFollowed == true
+            return count == 0 && row.verdict != .corruption && row.verdict != .contradiction && !isUnderWay
         }.map(\.0.name)
     }
 

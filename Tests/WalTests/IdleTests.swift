@@ -65,7 +65,7 @@ struct IdleTests {
         #expect(code { try failing.appendDurably([1]) } == .failed)
         #expect(code { try failing.append([1]) } == .failed)
         #expect(failing.stats().appendedEvents == 1 && failing.stats().refusedAppends == 1)
-        try failing.close()
+        #expect(code { try failing.close() } == .discarded)
         #expect(failing.stats().queuedEvents == 1)
     }
 

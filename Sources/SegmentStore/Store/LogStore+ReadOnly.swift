@@ -38,8 +38,11 @@ extension LogStore {
             let facts = headers.fileFacts()
             do throws(WalError) {
                 let plan = try plan(pinned: directory, options: reading, environment: environment)
-                // A writer that has come since it was looked for may be writing there.
-                guard plan.outcome == .tornTail, !looks.confirms(["torn tail"], under: facts) else { return plan }
+                // A writer that has come since it was looked for may be writing there, or have opened a log whose superblock was
+                // read before.
+                var doubts = plan.contradictions.map(\.place)
+                if plan.outcome == .tornTail { doubts.append("torn tail") }
+                guard !doubts.isEmpty, !looks.confirms(doubts, under: facts) else { return plan }
             } catch {
                 guard !looks.confirms(error, under: facts) else { throw error }
             }

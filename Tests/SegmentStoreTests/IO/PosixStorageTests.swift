@@ -47,7 +47,7 @@ struct PosixStorageTests {
         #expect(failure { try storage.unlink(missing) } == StorageError(.unlink, missing, errno: ErrorNumber.notFound))
         #expect(
             failure { try storage.syncDirectory(missing) }
-                == StorageError(.syncDirectory, missing, errno: ErrorNumber.notFound))
+                == StorageError(.open, missing, errno: ErrorNumber.notFound))
     }
 
     @Test("refuses a path with a zero byte instead of opening another file")

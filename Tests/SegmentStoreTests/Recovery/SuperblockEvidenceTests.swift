@@ -78,7 +78,7 @@ import WalSimulation
         if ending == .closed { try synced.store.closeCleanly() } else { try synced.store.abandon() }
         let end = try superblock(sample.disk).watermark.offset
         try #require(end == 4096 + 3 * 768)
-        for offset in [end - 8, end - 768, end - 700, end - 64, end + 8, end + 4096, 4104] {
+        for offset in [end - 8, end - 768, end - 704, end - 64, end + 8, end + 4096, 4104] {
             let disk = try disk(sample.disk) { $0.watermark.offset = offset }
             let (writer, reader, report) = try verdicts(disk)
             let note = "offset \(offset) instead of \(end)"

@@ -15,6 +15,7 @@ struct TailSurveyTests {
         for (number, offset) in frames.enumerated() {
             var frame = sample.frame(number)
             frame.watermark = UInt64(100 + offset)
+            frame.firstLSN = frame.watermark + 1
             let encoded = FramesFile.encode(
                 frame, body: [UInt8](repeating: 7, count: 60), salt: sample.header.salt, offset: offset)
             bytes.replaceSubrange(offset..<offset + encoded.count, with: encoded)

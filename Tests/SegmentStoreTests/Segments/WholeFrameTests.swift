@@ -19,15 +19,20 @@ import WalSimulation
         let first = 4096
         let second = first + 64 + 8
         let seed = FrameHeader.seed(salt: salt, offset: UInt64(second))
-        try bytes.withUnsafeMutableBytes { buffer in
+        let checksum = try bytes.withUnsafeMutableBytes { buffer in
             let frame = try #require(buffer.baseAddress) + second
             var header = try #require(FrameHeader(at: frame, seed: seed))
             #expect(header.eventCount == 3)
             frame.storeBytes(of: head.littleEndian, toByteOffset: 64 + record * 8, as: UInt32.self)
             header.bodyChecksum = FrameHeader.bodyChecksum(at: frame + 64, length: header.bodyLength, seed: seed)
-            _ = header.encode(at: frame, seed: seed)
+            return header.encode(at: frame, seed: seed)
         }
         disk.replaceContents(of: path, with: bytes)
+        // The superblock names the frame at whose end the log was closed.
+        let superblockPath = StoreSample.path(FileNames.superblock)
+        var superblock = try Superblock(Block(Array(try #require(disk.contents(of: superblockPath))[..<4096])))
+        superblock.watermark.link = checksum
+        disk.replaceContents(of: superblockPath, with: superblock.encode().bytes + superblock.encode().bytes)
         return disk
     }
 

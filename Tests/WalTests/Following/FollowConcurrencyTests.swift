@@ -104,7 +104,9 @@ struct FollowConcurrencyTests {
                 #expect(seen.end == .failed)
             }
         }
-        try await log.close()
+        do throws(WalError) { try await log.close() } catch {
+            #expect(end == .close && error.code == .discarded)
+        }
         #expect(log.stats().followers == 0)
         #expect(disk.openHandles == 0)
     }
