@@ -4,6 +4,8 @@ import Wal
 /// A log on a disk that is filled up, and what it must keep.
 struct FilledLog {
     private let path: String
+    /// Whether the file system overwrites nothing in place.
+    private let copiesOnWrite: Bool
     private let shape: LogShape
     private var generator: SplitMix
     private var log: WriteAheadLog?
@@ -12,8 +14,9 @@ struct FilledLog {
     private var first: UInt64 = 1
     private(set) var notes: [String: UInt64] = [:]
 
-    init(path: String, seed: UInt64) {
+    init(path: String, seed: UInt64, copiesOnWrite: Bool) {
         self.path = path
+        self.copiesOnWrite = copiesOnWrite
         generator = SplitMix(seed, 9)
         var shape = LogShape(seed: seed, life: 1)
         shape.options.segmentSize = generator.pick([1 << 20, 4 << 20])
@@ -150,12 +153,29 @@ struct FilledLog {
         do {
             try open()
         } catch WalError.Code.diskFull {
-            // Even the superblock may find no room, where nothing is overwritten in place. Some other file has to go.
-            throw Violation.wrong("a log can't be opened on a full disk")
+            guard copiesOnWrite else { throw Violation.wrong("a log can't be opened on a full disk") }
+            // Where nothing is overwritten in place even the superblock may find no room: some other file has to go first
+            // (docs/operations.md). Until then all of the log can be read.
+            count("not to be opened while full")
+            try checkByReading(through: durable)
+            throw Ended()
         }
         if accepted < durable {
             throw Violation.lost(durable - accepted, "it ends at \(accepted), durable was \(durable)")
         }
+    }
+
+    /// Nothing more can be done to the log before there is room.
+    struct Ended: Error {}
+
+    private func checkByReading(through durable: UInt64) throws {
+        var options = shape.options
+        options.readOnly = true
+        let reader = try WriteAheadLog.open(at: path, options: options)
+        let last = reader.lastLSN.rawValue
+        if last < durable { throw Violation.lost(durable - last, "it ends at \(last), durable was \(durable)") }
+        try check(reader, through: last)
+        try reader.close()
     }
 
     private func openLog() throws -> WriteAheadLog {
