@@ -64,7 +64,9 @@ struct ReplayRig {
         var generator = SplitMix(log.seed, 8)
         let count = min(statesOfARecording, rig.rounds - rig.tally.rounds)
         // The recorder applies its log in order, once.
-        let chosen = (0..<count).map { _ in generator.pick(0...flushes) }.sorted()
+        // Before the first flush the file system's own superblock is in flight, and a torn one can't be mounted.
+        guard flushes > 0 else { return }
+        let chosen = (0..<count).map { _ in generator.pick(1...flushes) }.sorted()
         var log = log
         var taken = 0
         for flush in chosen where !rig.isOver {
